@@ -1,0 +1,29 @@
+//! The nouns that every room shares.
+//!
+//! In:   nothing; this room stands at the bottom of the house.
+//! Out:  times, labels, severities, ids, the component graph, and problems with a place in a user's file.
+//! Not:  no clock is read here and nothing is decided; `Clock` is only the trait that shells implement.
+
+mod clock;
+mod component;
+mod duration;
+mod ids;
+mod labels;
+mod matcher;
+mod number;
+mod problem;
+mod secret;
+mod severity;
+mod time;
+
+pub use clock::Clock;
+pub use component::{Component, ComponentStatus, Edge, Graph, GraphError};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use ids::{ComponentId, DeliveryId, IncidentId, InvalidName, RuleId, SinkName, TargetKey};
+pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher};
+pub use number::{STALE_NAN, format_value, is_stale, parse_value};
+pub use problem::{Level, Place, Problem, Problems, Span};
+pub use secret::Secret;
+pub use severity::Severity;
+pub use time::Timestamp;
