@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ComponentId, Matcher, Severity};
 
 /// What a component's users experience, from the best to the worst that is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[derive(schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentStatus {
     /// All is well.
@@ -160,7 +161,9 @@ impl Graph {
     /// Everything that `id` needs, at any depth, with the distance in edges; without itself.
     pub fn upstream(&self, id: &ComponentId) -> BTreeMap<ComponentId, usize> {
         self.reach(id, |id| {
-            self.get(id).map(|c| c.depends_on.iter().map(|edge| edge.on.clone()).collect()).unwrap_or_default()
+            self.get(id)
+                .map(|c| c.depends_on.iter().map(|edge| edge.on.clone()).collect())
+                .unwrap_or_default()
         })
     }
 
@@ -208,7 +211,9 @@ impl Graph {
             let blocked: BTreeSet<&ComponentId> = left
                 .iter()
                 .copied()
-                .filter(|id| self.get(id).is_some_and(|c| c.depends_on.iter().any(|edge| left.contains(&edge.on))))
+                .filter(|id| {
+                    self.get(id).is_some_and(|c| c.depends_on.iter().any(|edge| left.contains(&edge.on)))
+                })
                 .collect();
             if blocked.len() == left.len() {
                 break;
@@ -252,7 +257,8 @@ mod tests {
     #[test]
     fn reaches_at_any_depth_in_either_direction() {
         let graph =
-            Graph::new(vec![component("db", &[]), component("crm", &["db"]), component("desk", &["crm"])]).expect("ok");
+            Graph::new(vec![component("db", &[]), component("crm", &["db"]), component("desk", &["crm"])])
+                .expect("ok");
         assert_eq!(graph.upstream(&id("desk")), BTreeMap::from([(id("crm"), 1), (id("db"), 2)]));
         assert_eq!(graph.downstream(&id("db")), BTreeMap::from([(id("crm"), 1), (id("desk"), 2)]));
         assert!(graph.related(&id("db"), &id("desk")));
@@ -260,7 +266,8 @@ mod tests {
 
     #[test]
     fn siblings_are_not_related() {
-        let graph = Graph::new(vec![component("db", &[]), component("a", &["db"]), component("b", &["db"])]).expect("ok");
+        let graph = Graph::new(vec![component("db", &[]), component("a", &["db"]), component("b", &["db"])])
+            .expect("ok");
         assert!(!graph.related(&id("a"), &id("b")));
     }
 

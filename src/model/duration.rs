@@ -51,7 +51,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             return Err(malformed());
         }
         let count: u64 = rest[..digits].parse().map_err(|_| too_long())?;
-        total = count.checked_mul(UNITS[place].1).and_then(|ms| total.checked_add(ms)).ok_or_else(too_long)?;
+        total =
+            count.checked_mul(UNITS[place].1).and_then(|ms| total.checked_add(ms)).ok_or_else(too_long)?;
         next_unit = place + 1;
         rest = &rest[unit_end..];
     }

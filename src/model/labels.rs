@@ -88,7 +88,9 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Labels {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         pairs
             .into_iter()
-            .fold(LabelsBuilder::default(), |builder, (name, value)| builder.set(name.as_ref(), value.as_ref()))
+            .fold(LabelsBuilder::default(), |builder, (name, value)| {
+                builder.set(name.as_ref(), value.as_ref())
+            })
             .build()
     }
 }
@@ -184,7 +186,8 @@ mod tests {
     #[test]
     fn the_fingerprint_of_nothing_is_the_offset_of_fnv() {
         assert_eq!(Labels::empty().fingerprint(), 0xcbf2_9ce4_8422_2325);
-        let (a, b): (Labels, Labels) = ([("a", "bc")].into_iter().collect(), [("ab", "c")].into_iter().collect());
+        let (a, b): (Labels, Labels) =
+            ([("a", "bc")].into_iter().collect(), [("ab", "c")].into_iter().collect());
         assert_ne!(a.fingerprint(), b.fingerprint());
     }
 }

@@ -24,6 +24,6 @@ pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher};
 pub use number::{STALE_NAN, format_value, is_stale, parse_value};
 pub use problem::{Level, Place, Problem, Problems, Span};
-pub use secret::Secret;
+pub use secret::{Secret, SecretSource};
 pub use severity::Severity;
 pub use time::Timestamp;

@@ -41,8 +41,12 @@ pub fn parse_value(text: &str) -> Option<f64> {
     let lower = digits.as_bytes().first()?.to_ascii_lowercase();
     let size = match lower {
         b'n' if digits.eq_ignore_ascii_case("nan") && digits.len() == text.len() => return Some(f64::NAN),
-        b'i' if digits.eq_ignore_ascii_case("inf") || digits.eq_ignore_ascii_case("infinity") => f64::INFINITY,
-        b'0' if digits.len() > 2 && digits.as_bytes()[1].eq_ignore_ascii_case(&b'x') => parse_hex(&digits[2..])?,
+        b'i' if digits.eq_ignore_ascii_case("inf") || digits.eq_ignore_ascii_case("infinity") => {
+            f64::INFINITY
+        }
+        b'0' if digits.len() > 2 && digits.as_bytes()[1].eq_ignore_ascii_case(&b'x') => {
+            parse_hex(&digits[2..])?
+        }
         b'0'..=b'9' | b'.' => digits.parse().ok()?,
         _ => return None,
     };

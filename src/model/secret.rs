@@ -1,6 +1,8 @@
 //! A value that is never shown.
 
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -40,9 +42,38 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+/// Where a secret comes from: the value itself, or the `*_file` twin of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Written in the configuration or the environment.
+    Inline(Secret),
+    /// In a file of its own, read at each use, so that it can be rotated without a restart.
+    File(PathBuf),
+}
+
+impl SecretSource {
+    /// The secret; `read` opens its file, whose trailing line end is not part of it.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub fn resolve(&self, read: impl FnOnce(&Path) -> io::Result<String>) -> io::Result<Secret> {
+        match self {
+            Self::Inline(secret) => Ok(secret.clone()),
+            Self::File(path) => Ok(Secret::new(read(path)?.trim_end_matches(['\r', '\n']))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_twin_loses_its_line_end_only() {
+        let source = SecretSource::File("token".into());
+        let secret = source.resolve(|_| Ok(" a b \r\n".to_owned())).expect("it was read");
+        assert_eq!(secret.expose(), " a b ");
+    }
 
     #[test]
     fn a_secret_prints_as_stars() {

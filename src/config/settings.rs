@@ -1,0 +1,40 @@
+//! The whole configuration, checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
+use crate::model::{Graph, Labels};
+use crate::scrape::Job;
+use crate::sinks::SinkSettings;
+
+/// Everything that the daemon needs to know, in the rooms' own types.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How often rule groups are evaluated that say nothing else.
+    pub evaluation_interval: Duration,
+    /// `global.external_labels`
+    pub external_labels: Labels,
+    /// Whom to scrape.
+    pub jobs: Vec<Job>,
+    /// The components.
+    pub graph: Graph,
+    /// What users decide about incidents.
+    pub incidents: IncidentSettings,
+    /// Whom to page when.
+    pub escalation: Vec<EscalationPolicy>,
+    /// Where messages go.
+    pub sinks: Vec<SinkSettings>,
+    /// The operators' listener.
+    pub server: ServerSettings,
+    /// Where the journal lives.
+    pub data_dir: PathBuf,
+}
+
+/// The `server:` key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where operators' API and `/metrics` listen; 127.0.0.1:9096 by default.
+    pub listen: SocketAddr,
+}

@@ -1,0 +1,9 @@
+//! Remembers events, deliveries and alert states in one transaction; decides nothing.
+//!
+//! In:   what one turn of the house decided (`Batch`); attempts of deliveries.
+//! Out:  all of it again after a restart; the deliveries that are due.
+//! Not:  no rule of the business: the order and meaning of what it keeps belong to others.
+
+mod store;
+
+pub use store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};

@@ -1,0 +1,143 @@
+//! The trait of a journal and what goes through it.
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use crate::delivery::{Attempt, Delivery, Fate};
+use crate::incidents::{Event, SinkReport};
+use crate::model::{DeliveryId, SinkName, Timestamp};
+use crate::rules::{AlertKey, AlertRow};
+
+/// What one turn decided: all of it is committed, or nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// New events.
+    pub events: Vec<Event>,
+    /// The deliveries that follow from them.
+    pub deliveries: Vec<Delivery>,
+    /// New or changed rows of the table of alerts.
+    pub alerts: Vec<AlertRow>,
+    /// Alerts that are no more.
+    pub forgotten: Vec<AlertKey>,
+    /// Fates that the book has taken in.
+    pub fates_read: Vec<DeliveryId>,
+}
+
+impl Batch {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// What a journal holds when the house starts.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Every event, in order.
+    pub events: Vec<Event>,
+    /// The table of alerts.
+    pub alerts: Vec<AlertRow>,
+    /// The highest number that a delivery has; 0 where there is none.
+    pub last_delivery: u64,
+    /// When something was last committed; how long the process was away follows from it.
+    pub last_commit: Option<Timestamp>,
+}
+
+/// A delivery with what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryStatus {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Where it stands.
+    pub fate: Fate,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The last answer or reason.
+    pub last_note: Option<String>,
+}
+
+/// Why a journal does not do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file was written by a newer version.
+    #[error("journal `{path}` has schema {found}, this version knows up to {known}")]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is damaged or no journal at all.
+    #[error("journal `{path}` is damaged: {detail}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Another process has it open.
+    #[error("journal `{path}` is in use by another process")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder or the disk does not let us write.
+    #[error("journal `{path}` cannot be written: {detail}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        detail: String,
+    },
+    /// A row does not hold what its column promises.
+    #[error("journal row {table} {id} cannot be read: {detail}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row.
+        id: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The thread that owns the store is gone.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// Keeps what was decided. SQLite today; a second store for several replicas comes later.
+pub trait Journal: Clone + Send + Sync + 'static {
+    /// Commits all of `batch` or nothing. One that carries deliveries reaches the disk before this returns.
+    fn commit(&self, now: Timestamp, batch: Batch) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Everything, for a start.
+    fn load(&self) -> impl Future<Output = Result<Snapshot, JournalError>> + Send;
+
+    /// The deliveries of `sink` that may be sent now: at most one of each incident, the oldest that is not done
+    /// yet, where its time has come.
+    fn due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryStatus>, JournalError>> + Send;
+
+    /// When the next delivery of `sink` becomes due; `None` where none waits.
+    fn next_due(
+        &self,
+        sink: &SinkName,
+    ) -> impl Future<Output = Result<Option<Timestamp>, JournalError>> + Send;
+
+    /// Records an attempt and where the delivery stands after it.
+    fn record(&self, attempt: Attempt, fate: Fate) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Fates that matter to the book and that it has not taken in yet.
+    fn unread_fates(&self) -> impl Future<Output = Result<Vec<SinkReport>, JournalError>> + Send;
+
+    /// The latest deliveries, newest first, for people.
+    fn deliveries(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryStatus>, JournalError>> + Send;
+}

@@ -1,0 +1,1 @@
+//! One turn of the house: evaluate, observe, decide, commit, apply.

@@ -1,0 +1,85 @@
+//! What an expression reads from.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp};
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What it was; a staleness marker (`model::is_stale`) says that the series ended here.
+    pub value: f64,
+}
+
+/// A series, as long as its source lives. Not stable over restarts: `Feed` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(pub u64);
+
+/// Where a series comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Scraped from a target.
+    Target(TargetKey),
+    /// What the scraping itself reports of a target (`up`, `scrape_duration_seconds`, …): there as long as the
+    /// target is in discovery, also while it does not answer.
+    Report(TargetKey),
+    /// Recorded by a rule.
+    Rule(RuleId),
+    /// Loaded by a test: nothing stands behind it that could fail.
+    Loaded,
+}
+
+/// A series that fed a result, named so that it can be found again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Feed {
+    /// The series' labels.
+    pub labels: Labels,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Whether a series that fed an alert is to be had now, and why not (incidents.md, 'No data is not recovery').
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is there, and the asked window is covered without a gap.
+    Whole,
+    /// The process has not tried its target twice since it started, or data does not cover the window yet.
+    Warming,
+    /// Its target's last scrape failed, or the window is not covered again since that gap, or its rule has no
+    /// data. `since` is when the measurement was last known to be good.
+    Missing {
+        /// When the gap began.
+        since: Timestamp,
+    },
+    /// Its target left discovery, or it is gone from a page that is otherwise there.
+    Ended {
+        /// When it was last there.
+        since: Timestamp,
+    },
+}
+
+/// Answers selectors. `series::Window` is the live one; tests load their own.
+pub trait Source {
+    /// Calls `visit` for each series that fits all `matchers`, with its samples in `(after, until]`, in time
+    /// order, staleness markers included. Series without a sample there are left out. The order of series is
+    /// that of their labels.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+    );
+
+    /// The lasting name of a series; `None` once it is gone from this source. A recorded series answers with
+    /// the series that fed its rule.
+    fn feeds(&self, series: SeriesId) -> Vec<Feed>;
+
+    /// Whether `feed` is to be had at `at` with the `window` before it covered.
+    fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
+}

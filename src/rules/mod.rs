@@ -1,0 +1,11 @@
+//! Rules: from files to groups, and from measurements to alert states.
+//!
+//! In:   rule files as text; an instant and a `promql::Source`; the table of alerts as it stands.
+//! Out:  recorded samples, alert transitions, readings; the new rows of the table, to be committed.
+//! Not:  no file is opened and no clock is read; `rules` does not know that incidents or sinks exist.
+
+mod alert;
+
+pub use alert::{
+    AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
+};

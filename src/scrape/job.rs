@@ -1,0 +1,150 @@
+//! One entry of `scrape_configs`, checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::model::SecretSource;
+
+/// A job: targets that are scraped in the same way.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// `job_name`
+    pub name: String,
+    /// How often each target is scraped.
+    pub interval: Duration,
+    /// How long one scrape may take; never longer than `interval`.
+    pub timeout: Duration,
+    /// The path on the target, `/metrics` by default.
+    pub metrics_path: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// Query parameters.
+    pub params: BTreeMap<String, Vec<String>>,
+    /// Whether labels of the page win over those of the target.
+    pub honor_labels: bool,
+    /// Whether timestamps of the page are taken.
+    pub honor_timestamps: bool,
+    /// How it authenticates.
+    pub authorization: Option<Authorization>,
+    /// TLS.
+    pub tls: TlsSettings,
+    /// Whether gzip is asked for.
+    pub enable_compression: bool,
+    /// Rules on the labels of targets.
+    pub relabel: Vec<RelabelRule>,
+    /// Rules on the labels of samples.
+    pub metric_relabel: Vec<RelabelRule>,
+    /// What a page may not exceed.
+    pub limits: Limits,
+    /// Targets, as written.
+    pub targets: Vec<TargetGroup>,
+}
+
+/// One entry of `static_configs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TargetGroup {
+    /// `host:port` each.
+    pub targets: Vec<String>,
+    /// Labels that all of them get.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How a scrape authenticates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// `basic_auth`
+    Basic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: SecretSource,
+    },
+    /// `authorization`
+    Credentials {
+        /// The scheme, `Bearer` by default.
+        kind: String,
+        /// The credentials.
+        credentials: SecretSource,
+    },
+}
+
+/// `tls_config`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsSettings {
+    /// The authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate; with `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// Our key; with `cert_file`.
+    pub key_file: Option<PathBuf>,
+    /// The name to expect in the target's certificate.
+    pub server_name: Option<String>,
+    /// Whether any certificate will do.
+    pub insecure_skip_verify: bool,
+}
+
+/// What a page may not exceed; `None` is no limit. A page that does fails as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Samples after metric relabelling.
+    pub samples: Option<u64>,
+    /// Bytes of the body after decompression.
+    pub body_bytes: Option<u64>,
+    /// Labels of one sample.
+    pub labels: Option<usize>,
+    /// Bytes of a label's name.
+    pub label_name_bytes: Option<usize>,
+    /// Bytes of a label's value.
+    pub label_value_bytes: Option<usize>,
+    /// Targets of the job after relabelling.
+    pub targets: Option<usize>,
+}
+
+/// One entry of `relabel_configs` or `metric_relabel_configs`.
+#[derive(Debug, Clone)]
+pub struct RelabelRule {
+    /// The labels whose values are joined.
+    pub source_labels: Vec<String>,
+    /// What joins them, `;` by default.
+    pub separator: String,
+    /// Anchored (`Matcher::anchored`), `(.*)` by default.
+    pub regex: Regex,
+    /// For `hashmod`.
+    pub modulus: u64,
+    /// The label that is set.
+    pub target_label: String,
+    /// What it is set to, with `$1` or `${name}`; `$1` by default.
+    pub replacement: String,
+    /// What is done.
+    pub action: RelabelAction,
+}
+
+/// What a relabelling rule does (see Prometheus `relabel.Config`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelabelAction {
+    /// Sets `target_label` where `regex` fits.
+    Replace,
+    /// Keeps only what fits.
+    Keep,
+    /// Drops what fits.
+    Drop,
+    /// Keeps only where `target_label` equals the joined values.
+    KeepEqual,
+    /// Drops where `target_label` equals the joined values.
+    DropEqual,
+    /// Sets `target_label` to the MD5-based remainder of the joined values.
+    HashMod,
+    /// Copies labels whose names fit to the name in `replacement`.
+    LabelMap,
+    /// Removes labels whose names fit.
+    LabelDrop,
+    /// Removes labels whose names do not fit.
+    LabelKeep,
+    /// Sets `target_label` to the joined values in lower case.
+    Lowercase,
+    /// Sets `target_label` to the joined values in upper case.
+    Uppercase,
+}

@@ -1,0 +1,58 @@
+//! What flows into the window.
+
+use std::time::Duration;
+
+use crate::model::{Labels, TargetKey, Timestamp};
+use crate::promql::Feed;
+
+/// The result of one scrape of one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// Whose it is.
+    pub target: TargetKey,
+    /// The labels of the target (`job`, `instance`, …), which its report series carry.
+    pub identity: Labels,
+    /// When the scrape began: the time of samples that carry none of their own.
+    pub at: Timestamp,
+    /// The target's scrape interval.
+    pub interval: Duration,
+    /// The samples after relabelling, or why there are none.
+    pub samples: Result<Vec<PageSample>, String>,
+    /// What the scrape itself says.
+    pub report: ScrapeReport,
+}
+
+/// One sample of a page, with its final labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageSample {
+    /// The series.
+    pub labels: Labels,
+    /// The time that the page gave, where it gave one and `honor_timestamps` holds.
+    pub at: Option<Timestamp>,
+    /// The value.
+    pub value: f64,
+}
+
+/// The figures behind `scrape_duration_seconds` and its siblings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScrapeReport {
+    /// How long the scrape took.
+    pub duration: Duration,
+    /// Samples on the page (`scrape_samples_scraped`), also those that no rule wants.
+    pub scraped: u64,
+    /// Samples left after metric relabelling (`scrape_samples_post_metric_relabeling`).
+    pub post_relabel: u64,
+    /// Bytes of the page before any decompression.
+    pub body_bytes: u64,
+}
+
+/// A sample that a rule recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The series.
+    pub labels: Labels,
+    /// The value.
+    pub value: f64,
+    /// The series that fed it: it is missing when they are.
+    pub feeds: Vec<Feed>,
+}
