@@ -1,0 +1,326 @@
+//! From tokens to a tree, by precedence climbing.
+//!
+//! In:   a text.
+//! Out:  a checked expression, or one error that says what was expected and where.
+//! Not:  nothing is evaluated and no constant folded but the sign of a number.
+
+use crate::model::Span;
+use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, Grouping};
+use crate::promql::ast::{Group, MatchBy, Matching, Side, Sign};
+use crate::promql::check;
+use crate::promql::error::ParseError;
+use crate::promql::functions::{self, Function};
+use crate::promql::lexer::{Kind, Lexer, Token};
+
+/// A longer text is refused.
+const TEXT_MAX_BYTES: usize = 1 << 16;
+/// Parentheses, calls and signs may be nested this deep; evaluation and dropping go down as deep.
+const NESTING_MAX: usize = 100;
+/// A chain such as `a or b or c …` is a tree of its own depth, which is bounded as well.
+const TREE_DEPTH_MAX: usize = 250;
+
+/// Reads and checks an expression.
+///
+/// # Errors
+/// Where the text is no PromQL, its types don't fit, or it uses what is not supported yet; the error names it.
+pub fn parse(text: &str) -> Result<Expr, ParseError> {
+    if TEXT_MAX_BYTES < text.len() {
+        let what =
+            format!("an expression of {} bytes is too long; the limit is {TEXT_MAX_BYTES}", text.len());
+        return Err(ParseError::new(Span::new(0, 0), what));
+    }
+    let mut parser = Parser::new(text)?;
+    let tree = parser.expr(0)?;
+    match &parser.next.kind {
+        Kind::End => Ok(tree.expr),
+        Kind::RightParen => Err(ParseError::new(parser.next.span, "this `)` closes nothing")),
+        _ => Err(parser.unexpected("an operator or the end of the expression")),
+    }
+}
+
+/// An expression and how deep it is.
+pub(super) struct Tree {
+    pub(super) expr: Expr,
+    depth: usize,
+}
+
+impl Tree {
+    pub(super) fn leaf(expr: Expr) -> Self {
+        Self { expr, depth: 1 }
+    }
+}
+
+pub(super) struct Parser<'t> {
+    lexer: Lexer<'t>,
+    /// The token that is looked at.
+    pub(super) next: Token,
+    /// Where the token before it ended.
+    pub(super) last_end: usize,
+    nesting: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn new(text: &'t str) -> Result<Self, ParseError> {
+        let mut lexer = Lexer::new(text);
+        let next = lexer.next()?;
+        Ok(Self { lexer, next, last_end: 0, nesting: 0 })
+    }
+
+    /// Takes the token that is looked at.
+    pub(super) fn take(&mut self) -> Result<Token, ParseError> {
+        self.last_end = self.next.span.end;
+        Ok(std::mem::replace(&mut self.next, self.lexer.next()?))
+    }
+
+    pub(super) fn unexpected(&self, expected: &str) -> ParseError {
+        ParseError::new(self.next.span, format!("expected {expected}, found {}", self.next.kind.describe()))
+    }
+
+    pub(super) fn expect(&mut self, kind: &Kind, expected: &str) -> Result<Token, ParseError> {
+        if self.next.kind == *kind { self.take() } else { Err(self.unexpected(expected)) }
+    }
+
+    /// Whether the next token is this keyword, in any case.
+    pub(super) fn at_word(&self, keyword: &str) -> bool {
+        matches!(&self.next.kind, Kind::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    fn operator(&self) -> Option<BinaryOp> {
+        match &self.next.kind {
+            Kind::Op(op) => Some(*op),
+            Kind::Word(word) => [BinaryOp::And, BinaryOp::Or, BinaryOp::Unless, BinaryOp::Atan2]
+                .into_iter()
+                .find(|op| op.as_str().eq_ignore_ascii_case(word)),
+            _ => None,
+        }
+    }
+
+    /// An expression of operators that bind at least as strongly as `weakest`.
+    pub(super) fn expr(&mut self, weakest: u8) -> Result<Tree, ParseError> {
+        if self.nesting == NESTING_MAX {
+            let what = format!("this expression is nested more than {NESTING_MAX} levels deep");
+            return Err(ParseError::new(self.next.span, what));
+        }
+        self.nesting += 1;
+        let mut left = self.operand()?;
+        while let Some(op) = self.operator().filter(|op| weakest <= op.precedence()) {
+            let op_span = self.take()?.span;
+            let (returns_bool, matching) = self.modifiers(op, op_span)?;
+            let right = self.expr(if op == BinaryOp::Pow { op.precedence() } else { op.precedence() + 1 })?;
+            let span = left.expr.span().to(right.expr.span());
+            let depth = left.depth.max(right.depth) + 1;
+            if TREE_DEPTH_MAX < depth {
+                let what = format!("this expression has more than {TREE_DEPTH_MAX} operators in a row");
+                return Err(ParseError::new(op_span, what)
+                    .hint("put parts of it in parentheses, or in recording rules"));
+            }
+            let (matching, vectors) = (matching.unwrap_or_default(), (left.expr, right.expr));
+            let binary = Binary { op, returns_bool, matching, left: vectors.0, right: vectors.1, span };
+            check::binary(&binary, op_span)?;
+            left = Tree { expr: Expr::Binary(Box::new(binary)), depth };
+        }
+        self.nesting -= 1;
+        Ok(left)
+    }
+
+    /// What operators stand between, with its sign.
+    fn operand(&mut self) -> Result<Tree, ParseError> {
+        let sign = match self.next.kind {
+            Kind::Op(BinaryOp::Add) => Sign::Plus,
+            Kind::Op(BinaryOp::Sub) => Sign::Minus,
+            _ => return self.primary(),
+        };
+        let start = self.take()?.span;
+        // A sign binds as `*` does: `-2 ^ 2` is −4, `-a * b` is (−a) * b.
+        let of = self.expr(BinaryOp::Pow.precedence())?;
+        let span = start.to(of.expr.span());
+        if let Expr::Number { value, .. } = of.expr {
+            let value = if sign == Sign::Minus { -value } else { value };
+            return Ok(Tree::leaf(Expr::Number { value, span }));
+        }
+        check::unary(&of.expr)?;
+        Ok(Tree { expr: Expr::Unary { sign, of: Box::new(of.expr), span }, depth: of.depth + 1 })
+    }
+
+    fn primary(&mut self) -> Result<Tree, ParseError> {
+        let span = self.next.span;
+        let tree = match &self.next.kind {
+            Kind::Number(value) => {
+                let value = *value;
+                self.take()?;
+                Tree::leaf(Expr::Number { value, span })
+            }
+            Kind::Duration(length) => {
+                let value = length.as_secs_f64();
+                self.take()?;
+                Tree::leaf(Expr::Number { value, span })
+            }
+            Kind::Text(value) => {
+                let value = value.clone();
+                self.take()?;
+                Tree::leaf(Expr::Text { value, span })
+            }
+            Kind::LeftParen => {
+                self.take()?;
+                let inner = self.expr(0)?;
+                let end = self.close_paren(span)?;
+                let expr = Expr::Paren { inner: Box::new(inner.expr), span: span.to(end) };
+                Tree { expr, depth: inner.depth + 1 }
+            }
+            Kind::LeftBrace => Tree::leaf(Expr::Selector(self.selector(None)?)),
+            Kind::Word(word) => {
+                let word = word.clone();
+                self.take()?;
+                self.named(&word, span)?
+            }
+            _ => return Err(self.unexpected("an expression")),
+        };
+        self.suffixes(tree)
+    }
+
+    /// What begins with a name: an aggregation, a call, a number that is a word, or a selector.
+    fn named(&mut self, word: &str, span: Span) -> Result<Tree, ParseError> {
+        let calls = self.next.kind == Kind::LeftParen;
+        let groups = self.at_word("by") || self.at_word("without");
+        if calls || groups {
+            let op = AggregateOp::ALL.into_iter().find(|op| op.as_str().eq_ignore_ascii_case(word));
+            if let Some(op) = op {
+                return self.aggregate(op, span);
+            }
+            if functions::is_unsupported_aggregation(word) {
+                return Err(ParseError::unsupported(span, &format!("`{}` is", word.to_ascii_lowercase())));
+            }
+        }
+        if calls {
+            return self.call(word, span);
+        }
+        match word.to_ascii_lowercase().as_str() {
+            "inf" => Ok(Tree::leaf(Expr::Number { value: f64::INFINITY, span })),
+            "nan" => Ok(Tree::leaf(Expr::Number { value: f64::NAN, span })),
+            "bool" | "on" | "ignoring" | "group_left" | "group_right" => {
+                Err(ParseError::new(span, format!("expected an expression, found `{word}`"))
+                    .hint("it belongs directly behind an operator"))
+            }
+            _ => Ok(Tree::leaf(Expr::Selector(self.selector(Some((word, span)))?))),
+        }
+    }
+
+    fn call(&mut self, name: &str, span: Span) -> Result<Tree, ParseError> {
+        let Some(function) = Function::named(name) else {
+            if functions::is_unsupported_function(name) {
+                return Err(ParseError::unsupported(span, &format!("`{name}` is")));
+            }
+            let error = ParseError::new(span, format!("unknown function `{name}`"));
+            return Err(match functions::nearest(name) {
+                Some(known) => error.hint(format!("did you mean `{known}`?")),
+                None => error,
+            });
+        };
+        let open = self.take()?.span;
+        let (mut args, mut depth) = (Vec::new(), 0);
+        while self.next.kind != Kind::RightParen {
+            let arg = self.expr(0)?;
+            depth = depth.max(arg.depth);
+            args.push(arg.expr);
+            if self.next.kind != Kind::Comma {
+                break;
+            }
+            let comma = self.take()?.span;
+            if self.next.kind == Kind::RightParen {
+                return Err(ParseError::new(comma, "expected another argument behind this comma"));
+            }
+        }
+        let end = self.close_paren(open)?;
+        let call = Call { function, args, span: span.to(end) };
+        check::call(&call, span)?;
+        Ok(Tree { expr: Expr::Call(call), depth: depth + 1 })
+    }
+
+    fn aggregate(&mut self, op: AggregateOp, span: Span) -> Result<Tree, ParseError> {
+        let before = self.grouping()?;
+        let open = self.expect(&Kind::LeftParen, "`(` and what to aggregate")?.span;
+        let of = self.expr(0)?;
+        if self.next.kind == Kind::Comma {
+            let what = format!("`{}` takes one argument", op.as_str());
+            return Err(ParseError::new(self.next.span, what));
+        }
+        self.close_paren(open)?;
+        let again = self.next.span;
+        let after = self.grouping()?;
+        if before.is_some() && after.is_some() {
+            return Err(ParseError::new(again, "the grouping is already given before the parentheses"));
+        }
+        let grouping = before.or(after).unwrap_or(Grouping::By(Vec::new()));
+        let span = Span::new(span.start, self.last_end);
+        check::aggregate(op, &of.expr)?;
+        let aggregate = Aggregate { op, grouping, of: of.expr, span };
+        Ok(Tree { expr: Expr::Aggregate(Box::new(aggregate)), depth: of.depth + 1 })
+    }
+
+    fn grouping(&mut self) -> Result<Option<Grouping>, ParseError> {
+        let make = match (self.at_word("by"), self.at_word("without")) {
+            (true, _) => Grouping::By,
+            (_, true) => Grouping::Without,
+            _ => return Ok(None),
+        };
+        self.take()?;
+        Ok(Some(make(self.label_list()?)))
+    }
+
+    /// The closing parenthesis of the one at `open`.
+    fn close_paren(&mut self, open: Span) -> Result<Span, ParseError> {
+        match self.next.kind {
+            Kind::RightParen => Ok(self.take()?.span),
+            Kind::End => Err(ParseError::new(open, "this `(` is not closed")),
+            _ => Err(self.unexpected("an operator, `,` or `)`")),
+        }
+    }
+
+    /// `bool`, `on`, `ignoring`, `group_left`, `group_right` behind an operator.
+    fn modifiers(&mut self, op: BinaryOp, at: Span) -> Result<(bool, Option<Matching>), ParseError> {
+        let returns_bool = self.at_word("bool");
+        if returns_bool {
+            let span = self.take()?.span;
+            if !op.is_comparison() {
+                let what = format!("`bool` belongs behind a comparison, not behind `{}`", op.as_str());
+                return Err(ParseError::new(span, what));
+            }
+        }
+        let by = match (self.at_word("on"), self.at_word("ignoring")) {
+            (true, _) => MatchBy::On,
+            (_, true) => MatchBy::Ignoring,
+            _ if self.at_word("group_left") || self.at_word("group_right") => {
+                return Err(self.unexpected("`on (…)` or `ignoring (…)` before it"));
+            }
+            _ => return Ok((returns_bool, None)),
+        };
+        self.take()?;
+        let labels = self.label_list()?;
+        let many = match (self.at_word("group_left"), self.at_word("group_right")) {
+            (true, _) => Some(Side::Left),
+            (_, true) => Some(Side::Right),
+            _ => None,
+        };
+        let mut group = None;
+        if let Some(many) = many {
+            let span = self.take()?.span;
+            if op.is_set() {
+                let what = format!("`{}` takes whole elements, so nothing can be grouped", op.as_str());
+                return Err(ParseError::new(span, what));
+            }
+            let include = if self.next.kind == Kind::LeftParen { self.label_list()? } else { Vec::new() };
+            group = Some(Group { many, include });
+        }
+        for modifier in ["fill", "fill_left", "fill_right"] {
+            if self.at_word(modifier) {
+                return Err(ParseError::unsupported(
+                    self.next.span,
+                    &format!("the modifier `{modifier}` is"),
+                ));
+            }
+        }
+        let matching = Matching { by, labels, group };
+        check::matching(&matching, at)?;
+        Ok((returns_bool, Some(matching)))
+    }
+}
