@@ -4,6 +4,11 @@
 //! Out:  one `series::Page` for each scrape, good or failed.
 //! Not:  nothing is kept here but the memory of the last page's lines; nothing is evaluated.
 
+pub mod formats;
 mod job;
 
+pub use formats::{
+    Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,
+    parse_text,
+};
 pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};

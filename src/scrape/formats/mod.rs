@@ -1,0 +1,20 @@
+//! Exposition formats: the pages that targets answer with.
+//!
+//! In:   the bytes of one page, decompressed; which metric names are wanted.
+//! Out:  its samples in page order, borrowed from the page; or the one fault that makes it unreadable, with line
+//!       and column. One bad line fails the whole page: half a page looks like series that went away.
+//! Not:  no relabelling, no target labels, no time: a sample without a timestamp stays without one.
+//!
+//! `text` reads the Prometheus text formats 0.0.4 and 1.0.0. It accepts what the Prometheus server accepts, with
+//! the few differences that are named there.
+
+mod fault;
+mod labels;
+mod meta;
+mod text;
+mod value;
+
+pub use fault::{Fault, ParseError};
+pub use labels::LabelPairs;
+pub use meta::{Metadata, metadata};
+pub use text::{Counted, Line, Lines, Reading, Step, decode, parse_text};

@@ -1,0 +1,276 @@
+//! The Prometheus text formats 0.0.4 and 1.0.0.
+//!
+//! In:   a page; for each line, whether its metric is wanted, or the series that is expected there.
+//! Out:  lines with a value, whole and in order, borrowed from the page.
+//! Not:  lines are not grouped into families, and the format's advice (one `# TYPE` before the samples, …) that
+//!       the server does not enforce is not enforced here either.
+//!
+//! A page is read in one pass over its bytes and without an allocation for a line, unless it escapes something.
+//! A line whose metric nobody wants is checked in its form only: name, braces that close, value, timestamp.
+//!
+//! Where this differs from the Prometheus server (`model/textparse/promparse.go`): a label that comes twice is
+//! refused here (the server does it later, in the scrape); a line end within quotes is refused, as the format
+//! says; a NUL byte at the start of a line is refused instead of ending the page there; `{,}`, several blanks before a type
+//! and a timestamp with a sign are taken, as other readers do.
+
+use std::borrow::Cow;
+
+use super::fault::{Fault, FaultAt, ParseError};
+use super::labels::{self, LabelPairs, metric_name_end, skip_blanks, unescape};
+use super::meta;
+use super::value::{read_timestamp, read_value};
+
+/// A line with a value.
+#[derive(Debug, Clone)]
+pub struct Line<'a> {
+    /// What stands before the value, as it is written: the same series is written in the same way each time, so
+    /// this can be remembered (`Lines::take_known`).
+    pub series: &'a str,
+    /// The metric's name.
+    pub name: Cow<'a, str>,
+    /// The other labels.
+    pub labels: LabelPairs<'a>,
+    /// The value.
+    pub value: f64,
+    /// The timestamp, where the line has one.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// What stands behind the series in a line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The value.
+    pub value: f64,
+    /// The timestamp, where the line has one.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// One line with a value, as asked for.
+#[derive(Debug, Clone)]
+pub enum Step<'a> {
+    /// Its metric is wanted.
+    Wanted(Line<'a>),
+    /// Its metric is not; the line is counted.
+    Skipped,
+}
+
+/// What was on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Lines with a value.
+    pub samples: u64,
+    /// Those of them that were wanted.
+    pub wanted: u64,
+    /// Whether the last line ended in a line feed. A page without it is read, as the server does, but may have
+    /// been cut off within its last number.
+    pub last_line_ended: bool,
+}
+
+/// Reads a whole page: `wants` looks at each metric's name, `visit` gets the lines whose name is wanted.
+///
+/// # Errors
+/// The first fault of the page. What `visit` got until then must be thrown away.
+pub fn parse_text(
+    page: &[u8],
+    mut wants: impl FnMut(&str) -> bool,
+    mut visit: impl FnMut(Line<'_>),
+) -> Result<Counted, ParseError> {
+    let page = decode(page)?;
+    let mut lines = Lines::new(&page);
+    while let Some(step) = lines.next_line(&mut wants)? {
+        if let Step::Wanted(line) = step {
+            visit(line);
+        }
+    }
+    Ok(lines.counted())
+}
+
+/// The page as text. Bytes that are no UTF-8 are allowed in plain comments only, as in the server.
+///
+/// # Errors
+/// `Fault::BadUtf8` where they are elsewhere.
+pub fn decode(page: &[u8]) -> Result<Cow<'_, str>, ParseError> {
+    if let Ok(text) = std::str::from_utf8(page) {
+        return Ok(Cow::Borrowed(text));
+    }
+    for (line, bytes) in page.split(|b| *b == b'\n').enumerate() {
+        let Err(bad) = std::str::from_utf8(bytes) else { continue };
+        let good = String::from_utf8_lossy(&bytes[..bad.valid_up_to()]);
+        let word = good.trim_start_matches([' ', '\t']);
+        let is_help =
+            word.starts_with(['#']) && word[1..].trim_start_matches([' ', '\t']).starts_with("HELP");
+        if !word.starts_with('#') || is_help {
+            let column = good.chars().count() + 1;
+            return Err(ParseError { line: line + 1, column, fault: Fault::BadUtf8 });
+        }
+    }
+    Ok(String::from_utf8_lossy(page))
+}
+
+/// Walks along the lines of a page that have a value.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    page: &'a str,
+    /// The start of the first line that has not been read.
+    at: usize,
+    line: usize,
+    line_start: usize,
+    samples: u64,
+    wanted: u64,
+    seen: Vec<(usize, usize)>,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins at the start of a page (see `decode`).
+    pub fn new(page: &'a str) -> Self {
+        Self { page, at: 0, line: 1, line_start: 0, samples: 0, wanted: 0, seen: Vec::new() }
+    }
+
+    /// What has been read so far.
+    pub fn counted(&self) -> Counted {
+        let last_line_ended = self.page.is_empty() || self.page.ends_with('\n');
+        Counted { samples: self.samples, wanted: self.wanted, last_line_ended }
+    }
+
+    /// The next line with a value, read in full where `wants` says yes to its metric's name; `None` at the end
+    /// of the page.
+    ///
+    /// # Errors
+    /// The fault of the line, or of a comment before it. The page has failed then.
+    pub fn next_line(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'a>>, ParseError> {
+        self.step(wants).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
+    }
+
+    /// Takes the next line with a value without a look into its series, where that is written as `series`, the
+    /// `Line::series` of an earlier page that was good. `None` where it is another, which `next_line` reads then.
+    ///
+    /// # Errors
+    /// As `next_line`.
+    pub fn take_known(&mut self, series: &str) -> Result<Option<Reading>, ParseError> {
+        self.step_known(series).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
+    }
+
+    fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'a>>, FaultAt> {
+        let Some(start) = self.seek_sample()? else { return Ok(None) };
+        let (page, bytes) = (self.page, self.page.as_bytes());
+        let name_end = metric_name_end(bytes, start);
+        let (mut name, mut labels) = (Cow::Borrowed(&page[start..name_end]), LabelPairs::none());
+        let mut series_end = name_end;
+        let is_wanted;
+        let braces = skip_blanks(bytes, name_end);
+        let has_braces = bytes.get(braces) == Some(&b'{');
+        if name_end == start && !has_braces {
+            return Err(self.no_name(start));
+        }
+        if name_end > start {
+            is_wanted = wants(&name);
+            if has_braces && is_wanted {
+                series_end = labels::check(page, braces + 1, true, &mut self.seen)?.end;
+                labels = LabelPairs::new(page, braces + 1);
+            } else if has_braces {
+                series_end = self.skip_braces(braces)?;
+            }
+        } else {
+            let checked = labels::check(page, braces + 1, false, &mut self.seen)?;
+            name = unescape(checked.name.ok_or_else(|| FaultAt::new(start, Fault::NoName))?);
+            series_end = checked.end;
+            labels = LabelPairs::new(page, braces + 1);
+            is_wanted = wants(&name);
+        }
+        let Reading { value, timestamp_ms } = self.finish(series_end)?;
+        self.samples += 1;
+        if !is_wanted {
+            return Ok(Some(Step::Skipped));
+        }
+        self.wanted += 1;
+        let series = &page[start..series_end];
+        Ok(Some(Step::Wanted(Line { series, name, labels, value, timestamp_ms })))
+    }
+
+    fn step_known(&mut self, series: &str) -> Result<Option<Reading>, FaultAt> {
+        let Some(start) = self.seek_sample()? else { return Ok(None) };
+        let (bytes, end) = (self.page.as_bytes(), start + series.len());
+        if !bytes[start..].starts_with(series.as_bytes()) {
+            return Ok(None);
+        }
+        // A bare name goes on where more of it, or braces, follow.
+        let goes_on = !series.ends_with('}')
+            && (!matches!(bytes.get(end), Some(b' ' | b'\t'))
+                || bytes.get(skip_blanks(bytes, end)) == Some(&b'{'));
+        if series.is_empty() || goes_on {
+            return Ok(None);
+        }
+        let reading = self.finish(end)?;
+        self.samples += 1;
+        self.wanted += 1;
+        Ok(Some(reading))
+    }
+
+    /// Passes blank lines and comments, and says where the next line with a value begins, behind its indent.
+    fn seek_sample(&mut self) -> Result<Option<usize>, FaultAt> {
+        let bytes = self.page.as_bytes();
+        loop {
+            let start = skip_blanks(bytes, self.at);
+            match bytes.get(start) {
+                None => return Ok(None),
+                Some(b'\n') => self.end_line(start),
+                Some(b'#') => {
+                    let end = meta::check(self.page, start)?;
+                    self.end_line(end);
+                }
+                Some(_) => return Ok(Some(start)),
+            }
+        }
+    }
+
+    /// The line that ends at `end` has been read.
+    fn end_line(&mut self, end: usize) {
+        self.at = (end + 1).min(self.page.len());
+        if end < self.page.len() {
+            self.line += 1;
+            self.line_start = self.at;
+        }
+    }
+
+    /// Reads what follows the series, up to the end of the line.
+    fn finish(&mut self, series_end: usize) -> Result<Reading, FaultAt> {
+        let (page, bytes) = (self.page, self.page.as_bytes());
+        let (value, value_end) = read_value(page, skip_blanks(bytes, series_end))?;
+        let mut end = skip_blanks(bytes, value_end);
+        let mut timestamp_ms = None;
+        if !matches!(bytes.get(end), None | Some(b'\n')) {
+            let (ms, timestamp_end) = read_timestamp(page, end)?;
+            timestamp_ms = Some(ms);
+            end = skip_blanks(bytes, timestamp_end);
+        }
+        match bytes.get(end) {
+            None | Some(b'\n') => self.end_line(end),
+            _ => return Err(FaultAt::expected(page, end, "the end of the line")),
+        }
+        Ok(Reading { value, timestamp_ms })
+    }
+
+    /// Where the braces of a line that nobody wants close. It looks from the end of the line, as no value has a
+    /// brace in it, and at what stands before the closing brace; not at what stands between.
+    fn skip_braces(&self, open: usize) -> Result<usize, FaultAt> {
+        let bytes = self.page.as_bytes();
+        let line_end = self.page[open..].find('\n').map_or(self.page.len(), |length| open + length);
+        let close = bytes[open..line_end].iter().rposition(|b| *b == b'}').map(|at| open + at);
+        let Some(close) = close else {
+            return Err(FaultAt::expected(self.page, line_end, "the closing brace"));
+        };
+        let before = bytes[open..close].iter().rposition(|b| !matches!(b, b' ' | b'\t')).map(|at| open + at);
+        match before.map(|at| bytes[at]) {
+            Some(b'"' | b',' | b'{') => Ok(close + 1),
+            _ => Err(FaultAt::expected(self.page, close, "the closing quote of a label value")),
+        }
+    }
+
+    #[cold]
+    fn no_name(&self, at: usize) -> FaultAt {
+        if self.samples == 0 && self.page.as_bytes().get(at) == Some(&b'<') {
+            return FaultAt::new(at, Fault::Html);
+        }
+        FaultAt::expected(self.page, at, "a metric name")
+    }
+}
