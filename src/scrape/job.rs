@@ -43,6 +43,19 @@ pub struct Job {
     pub targets: Vec<TargetGroup>,
 }
 
+impl Job {
+    /// Whether both jobs make the same samples of the same page, so that its memory is good for both.
+    pub(super) fn reads_as(&self, other: &Self) -> bool {
+        (self.honor_labels, &self.limits, &self.metric_relabel)
+            == (other.honor_labels, &other.limits, &other.metric_relabel)
+    }
+
+    /// Whether connections of the one are good for the other.
+    pub(super) fn connects_as(&self, other: &Self) -> bool {
+        (&self.tls, self.enable_compression) == (&other.tls, other.enable_compression)
+    }
+}
+
 /// One entry of `static_configs`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TargetGroup {
@@ -120,6 +133,15 @@ pub struct RelabelRule {
     pub replacement: String,
     /// What is done.
     pub action: RelabelAction,
+}
+
+impl PartialEq for RelabelRule {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.source_labels, &self.separator, self.regex.as_str(), self.modulus)
+            == (&other.source_labels, &other.separator, other.regex.as_str(), other.modulus)
+            && (&self.target_label, &self.replacement, self.action)
+                == (&other.target_label, &other.replacement, other.action)
+    }
 }
 
 /// What a relabelling rule does (see Prometheus `relabel.Config`).

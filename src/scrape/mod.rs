@@ -3,12 +3,28 @@
 //! In:   jobs (whom to ask, how, how often), the demand of all rules, answers over HTTP.
 //! Out:  one `series::Page` for each scrape, good or failed.
 //! Not:  nothing is kept here but the memory of the last page's lines; nothing is evaluated.
+//!
+//! `discovery` makes targets of jobs, `schedule` says when each is due, `fetch` asks it, `formats` and `page` read
+//! the answer, and `scraper` turns that wheel.
 
+mod client;
+mod discovery;
+mod error;
+mod fetch;
 pub mod formats;
 mod job;
+mod memory;
+mod page;
+mod relabel;
+mod schedule;
+mod scraper;
 
+pub use discovery::{Target, TargetError, TargetErrors, TargetFault, resolve_targets};
+pub use error::ScrapeError;
 pub use formats::{
     Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,
     parse_text,
 };
 pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
+pub use relabel::relabel;
+pub use scraper::{ScrapeEvent, Scraper, Wanted};

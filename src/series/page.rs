@@ -42,7 +42,7 @@ pub struct ScrapeReport {
     pub scraped: u64,
     /// Samples left after metric relabelling (`scrape_samples_post_metric_relabeling`).
     pub post_relabel: u64,
-    /// Bytes of the page before any decompression.
+    /// Bytes of the page after decompression (`scrape_body_size_bytes`).
     pub body_bytes: u64,
 }
 

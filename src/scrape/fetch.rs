@@ -1,0 +1,222 @@
+//! Asking a target for its page.
+//!
+//! In:   a target.
+//! Out:  the body of its answer, decompressed and bounded, or why there is none.
+//! Not:  no clock: who asks bounds the time. Nothing of the body is looked at.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue,
+    LOCATION,
+};
+use reqwest::{Client, Response, StatusCode, Url};
+
+use crate::model::{Secret, SecretSource};
+use crate::scrape::client::{self, Built, Way};
+use crate::scrape::{Authorization, Job, ScrapeError, Target};
+
+/// The largest body that is taken where the job sets no `body_size_limit`.
+pub(super) const MAX_BODY_BYTES: u64 = 64 << 20;
+/// As in Go's client.
+const MAX_REDIRECTS: usize = 10;
+const ACCEPTED: &str =
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
+
+/// Asks the targets of one job, and keeps their connections.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    job: Arc<Job>,
+    clients: Mutex<BTreeMap<Way, Built>>,
+}
+
+impl Fetcher {
+    /// For the targets of `job`. Its TLS files are read at the first scrape.
+    pub(super) fn new(job: Arc<Job>) -> Self {
+        Self { job, clients: Mutex::default() }
+    }
+
+    /// Whether it serves `job`, too.
+    pub(super) fn serves(&self, job: &Job) -> bool {
+        self.job.connects_as(job)
+    }
+
+    /// The body of the target's answer.
+    ///
+    /// # Errors
+    /// Where there is no answer, or none that is a page.
+    pub(super) async fn fetch(&self, target: &Target) -> Result<Vec<u8>, ScrapeError> {
+        let headers = headers(target).await?;
+        let response = self.follow(target, headers).await?;
+        if response.status() != StatusCode::OK {
+            return Err(ScrapeError::Status(response.status()));
+        }
+        check_kind(response.headers())?;
+        read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await
+    }
+
+    /// Asks where the target says that its page is. Credentials go to the target alone.
+    async fn follow(&self, target: &Target, mut headers: HeaderMap) -> Result<Response, ScrapeError> {
+        let mut url = target.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.ask(&url, headers.clone()).await?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            let nowhere = || ScrapeError::Redirect("it redirects to no address that can be asked");
+            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).ok_or_else(nowhere)?;
+            url = url.join(to).map_err(|_| nowhere())?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(nowhere());
+            }
+            if url.origin() != target.url.origin() {
+                headers.remove(AUTHORIZATION);
+            }
+        }
+        Err(ScrapeError::Redirect("it redirects more than 10 times"))
+    }
+
+    async fn ask(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, ScrapeError> {
+        let (way, asked) = self.way(url)?;
+        if asked != *url {
+            let nowhere = ScrapeError::Redirect("it redirects to no address that can be asked");
+            headers.insert(HOST, HeaderValue::from_str(&host_and_port(url)).map_err(|_| nowhere)?);
+        }
+        let client = self.client(way).await?;
+        let send = || client.get(asked.clone()).headers(headers.clone()).send();
+        let answer = match send().await {
+            // A connection that was kept may be closed by the target just as it is used again; nothing was
+            // answered on it, so asking once more does no harm (as Go's client does).
+            Err(error) if error.is_request() && !error.is_connect() => send().await,
+            answer => answer,
+        };
+        answer.map_err(|error| ScrapeError::Ask(error.without_url()))
+    }
+
+    /// How `url` is asked, and the URL to ask: with `server_name` it has that name, which TLS then expects.
+    fn way(&self, url: &Url) -> Result<(Way, Url), ScrapeError> {
+        let host = url.host_str().unwrap_or_default();
+        match &self.job.tls.server_name {
+            _ if url.scheme() == "http" => Ok((Way::Plain, url.clone())),
+            Some(name) if name != host => {
+                let bad = || ScrapeError::Tls { what: "`server_name` must be a DNS name", source: None };
+                let mut asked = url.clone();
+                if name.parse::<IpAddr>().is_ok() || asked.set_host(Some(name)).is_err() {
+                    return Err(bad());
+                }
+                Ok((Way::TlsTo(host.to_owned()), asked))
+            }
+            _ => Ok((Way::Tls, url.clone())),
+        }
+    }
+
+    async fn client(&self, way: Way) -> Result<Client, ScrapeError> {
+        let known = self.clients().get(&way).cloned();
+        let names_files = self.job.tls.ca_file.is_some() || self.job.tls.cert_file.is_some();
+        if let Some(known) = &known
+            && (way == Way::Plain || !names_files && known.needs_no_files())
+        {
+            return Ok(known.client.clone());
+        }
+        let (job, asked) = (self.job.clone(), way.clone());
+        let built = blocking(move || client::build(&asked, &job.tls, job.enable_compression, known)).await?;
+        let client = built.client.clone();
+        self.clients().insert(way, built);
+        Ok(client)
+    }
+
+    fn clients(&self) -> std::sync::MutexGuard<'_, BTreeMap<Way, Built>> {
+        // Nothing that holds the lock can leave the map half changed.
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+async fn headers(target: &Target) -> Result<HeaderMap, ScrapeError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    if let Ok(seconds) = HeaderValue::from_str(&target.timeout.as_secs_f64().to_string()) {
+        headers.insert(TIMEOUT_HEADER, seconds);
+    }
+    if !target.job.enable_compression {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if let Some(authorization) = &target.job.authorization {
+        headers.insert(AUTHORIZATION, authorize(authorization).await?);
+    }
+    Ok(headers)
+}
+
+async fn authorize(authorization: &Authorization) -> Result<HeaderValue, ScrapeError> {
+    let text = match authorization {
+        Authorization::Basic { username, password } => {
+            use base64::{Engine, engine::general_purpose::STANDARD};
+            let password = secret("password", password).await?;
+            format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose())))
+        }
+        Authorization::Credentials { kind, credentials } => {
+            format!("{kind} {}", secret("credentials", credentials).await?.expose())
+        }
+    };
+    let mut value = HeaderValue::from_str(&text).map_err(|_| ScrapeError::Credentials)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn secret(what: &'static str, source: &SecretSource) -> Result<Secret, ScrapeError> {
+    let path = match source {
+        SecretSource::Inline(secret) => return Ok(secret.clone()),
+        SecretSource::File(path) => path.clone(),
+    };
+    let source = source.clone();
+    blocking(move || {
+        let read = source.resolve(|path| std::fs::read_to_string(path));
+        read.map_err(|source| ScrapeError::File { what, path, source })
+    })
+    .await
+}
+
+/// Runs what waits for a disk where it keeps nothing else waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ScrapeError> + Send + 'static,
+) -> Result<T, ScrapeError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(ScrapeError::Stopped(io::Error::other(error))),
+    }
+}
+
+/// Only what can be told apart for sure is refused; a page without a type, or with a wrong one, is read.
+fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
+    let text =
+        |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let encoding = text(CONTENT_ENCODING);
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+        return Err(ScrapeError::Encoding(encoding.chars().take(80).collect()));
+    }
+    let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "text/html" | "application/xhtml+xml" => Err(ScrapeError::Html),
+        "application/openmetrics-text" | "application/vnd.google.protobuf" => Err(ScrapeError::Format(kind)),
+        _ => Ok(()),
+    }
+}
+
+async fn read_body(mut response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| ScrapeError::BrokenOff(e.without_url()))? {
+        if limit < (body.len() + chunk.len()) as u64 {
+            return Err(ScrapeError::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,242 @@
+//! Reading a page: from the bytes of an answer to samples with their final labels.
+//!
+//! In:   a body, the target that it is from, the metric names that are wanted, the memory of its last pages.
+//! Out:  the samples that are wanted, and the figures of all of them; or the error that fails the whole page.
+//! Not:  no network and no clock. A page is never half good: where one line is bad, there are no samples.
+//!
+//! A line goes through the target's labels (`honor_labels`), metric relabelling and limits once; after that the
+//! memory knows what came of it. Where neither relabelling nor a limit on labels needs to see every line, those
+//! that nobody wants are passed over after a look at their name.
+
+use std::collections::HashSet;
+
+use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
+use crate::scrape::memory::{Meaning, Memory, Times};
+use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, decode, relabel};
+use crate::series::PageSample;
+
+/// Put before a label of the page that the target has, too.
+const EXPORTED_PREFIX: &str = "exported_";
+/// How much of a series an error shows.
+const SHOWN_CHARS: usize = 80;
+
+/// Which metric names are wanted, and the number of that demand: another demand has another number.
+#[derive(Clone, Copy)]
+pub(super) struct Demanded<'a> {
+    pub(super) number: u64,
+    pub(super) wants: &'a dyn Fn(&str) -> bool,
+}
+
+/// What a page says.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The samples that are wanted.
+    pub(super) samples: Vec<PageSample>,
+    /// All samples on the page.
+    pub(super) scraped: u64,
+    /// Those left after metric relabelling.
+    pub(super) post_relabel: u64,
+    /// Samples of a series that the page already had, which were left out; and one such series.
+    pub(super) duplicates: u64,
+    pub(super) duplicate: Option<Labels>,
+}
+
+/// Reads a page. The figures hold up to the fault where there is one.
+pub(super) fn read_page(
+    body: &[u8],
+    target: &Target,
+    demanded: Demanded<'_>,
+    memory: &mut Memory,
+) -> (Read, Result<(), ScrapeError>) {
+    let mut reader = Reader::new(target, demanded, memory);
+    let outcome = reader.read(body);
+    let mut read = reader.read;
+    if outcome.is_err() {
+        read.samples = Vec::new();
+    }
+    (read, outcome)
+}
+
+struct Reader<'a> {
+    target: &'a Target,
+    job: &'a Job,
+    demanded: Demanded<'a>,
+    memory: &'a mut Memory,
+    read: Read,
+    /// Whether a series came that the memory did not know: it may be a known one, written differently.
+    is_news: bool,
+    /// The last name that was asked for, as families stand together, and the answer.
+    last_name: (String, bool),
+}
+
+impl<'a> Reader<'a> {
+    fn new(target: &'a Target, demanded: Demanded<'a>, memory: &'a mut Memory) -> Self {
+        memory.begin_page(demanded.number, demanded.wants);
+        Self {
+            target,
+            job: &target.job,
+            demanded,
+            memory,
+            read: Read::default(),
+            is_news: false,
+            last_name: (String::new(), false),
+        }
+    }
+
+    fn read(&mut self, body: &[u8]) -> Result<(), ScrapeError> {
+        let page = decode(body)?;
+        let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
+        let mut lines = Lines::new(&page);
+        loop {
+            if let Some((known, series)) = self.memory.expected()
+                && let Some(reading) = lines.take_known(series)?
+            {
+                let times = self.memory.note(known);
+                let meaning = self.memory.meaning(known).clone();
+                self.take(meaning, times, reading.value, reading.timestamp_ms);
+                continue;
+            }
+            match lines.next_line(|name| reads_all || self.is_wanted(name))? {
+                None => break,
+                Some(Step::Skipped) => {
+                    self.read.scraped += 1;
+                    self.read.post_relabel += 1;
+                }
+                Some(Step::Wanted(line)) => self.take_line(&line)?,
+            }
+        }
+        if let Some(limit) = self.job.limits.samples.filter(|limit| *limit < self.read.post_relabel) {
+            return Err(ScrapeError::TooManySamples { found: self.read.post_relabel, limit });
+        }
+        if self.is_news || self.memory.has_twins {
+            self.leave_out_twins();
+        }
+        self.memory.end_page();
+        Ok(())
+    }
+
+    fn is_wanted(&mut self, name: &str) -> bool {
+        if self.last_name.0 != name {
+            self.last_name.1 = (self.demanded.wants)(name);
+            name.clone_into(&mut self.last_name.0);
+        }
+        self.last_name.1
+    }
+
+    fn take_line(&mut self, line: &Line<'_>) -> Result<(), ScrapeError> {
+        let (meaning, times) = if let Some(known) = self.memory.find(line.series) {
+            let times = self.memory.note(known);
+            (self.memory.meaning(known).clone(), times)
+        } else {
+            self.is_news = true;
+            let meaning = self.meaning_of(line)?;
+            match self.memory.remember(line.series, meaning.clone()) {
+                Some(known) => (meaning, self.memory.note(known)),
+                None => (meaning, Times::First),
+            }
+        };
+        self.take(meaning, times, line.value, line.timestamp_ms);
+        Ok(())
+    }
+
+    fn take(&mut self, meaning: Meaning, times: Times, value: f64, timestamp_ms: Option<i64>) {
+        self.read.scraped += 1;
+        self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
+        let Meaning::Kept(labels) = meaning else { return };
+        let at = timestamp_ms.filter(|_| self.job.honor_timestamps).map(Timestamp::from_millis);
+        // With a time of its own it may be another sample of the series; without one it cannot.
+        if times == Times::Again && at.is_none() {
+            self.leave_out(labels);
+        } else {
+            self.read.samples.push(PageSample { labels, at, value });
+        }
+    }
+
+    fn leave_out(&mut self, labels: Labels) {
+        self.read.duplicates += 1;
+        self.read.duplicate.get_or_insert(labels);
+    }
+
+    /// What becomes of a series that is new.
+    fn meaning_of(&mut self, line: &Line<'_>) -> Result<Meaning, ScrapeError> {
+        let mut builder = with_target(line, &self.target.identity, self.job.honor_labels);
+        if !relabel(&self.job.metric_relabel, &mut builder) {
+            return Ok(Meaning::Dropped);
+        }
+        let labels = builder.build();
+        if labels.metric_name().is_empty() {
+            return Err(ScrapeError::NoName { series: shown(line.series) });
+        }
+        check_labels(&labels, &self.job.limits)?;
+        Ok(if self.is_wanted(labels.metric_name()) { Meaning::Kept(labels) } else { Meaning::Unwanted })
+    }
+
+    /// Two lines can mean the same series and be written differently, or be made the same by relabelling: the
+    /// first stands, as in Prometheus.
+    fn leave_out_twins(&mut self) {
+        let mut known = HashSet::new();
+        let (mut left_out, before) = (Vec::new(), self.read.samples.len());
+        self.read.samples.retain(|sample| {
+            let stays = sample.at.is_some() || known.insert(sample.labels.clone());
+            if !stays {
+                left_out.push(sample.labels.clone());
+            }
+            stays
+        });
+        self.memory.has_twins = self.read.samples.len() < before;
+        for labels in left_out {
+            self.leave_out(labels);
+        }
+    }
+}
+
+/// The labels of the line and those of the target. Where both have one, `honor_labels` lets the page win, and
+/// a label that the page leaves empty wins too: it ends up absent. Otherwise the page's is renamed.
+fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
+    let mut builder = identity.edit();
+    let mut conflicts = Vec::new();
+    let pairs = std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(line.labels);
+    for (name, value) in pairs {
+        if honor_labels || identity.get(&name).is_none() {
+            builder.put(&name, &value);
+        } else if !value.is_empty() {
+            conflicts.push((name, value));
+        }
+    }
+    // The shortest first, so that what is called `exported_…` already moves on last.
+    conflicts.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+    for (name, value) in conflicts {
+        let mut renamed = format!("{EXPORTED_PREFIX}{name}");
+        while builder.get(&renamed).is_some() {
+            renamed.insert_str(0, EXPORTED_PREFIX);
+        }
+        builder.put(&renamed, &value);
+    }
+    builder
+}
+
+fn limits_labels(limits: &Limits) -> bool {
+    limits.labels.or(limits.label_name_bytes).or(limits.label_value_bytes).is_some()
+}
+
+fn check_labels(labels: &Labels, limits: &Limits) -> Result<(), ScrapeError> {
+    let check = |setting, found, limit: Option<usize>| match limit {
+        Some(limit) if limit < found => {
+            Err(ScrapeError::Labels { metric: shown(labels.metric_name()), setting, found, limit })
+        }
+        _ => Ok(()),
+    };
+    check("label_limit", labels.len(), limits.labels)?;
+    for (name, value) in labels.iter() {
+        check("label_name_length_limit", name.len(), limits.label_name_bytes)?;
+        check("label_value_length_limit", value.len(), limits.label_value_bytes)?;
+    }
+    Ok(())
+}
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
