@@ -75,7 +75,7 @@ pub enum Outcome {
 pub struct Attempt {
     /// Which delivery.
     pub delivery: DeliveryId,
-    /// The how-manieth, from 1.
+    /// The how-manieth, from 1; 0 where none was made and only the fate is recorded (it expired).
     pub number: u32,
     /// When it began.
     pub at: Timestamp,

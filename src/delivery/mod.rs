@@ -5,5 +5,11 @@
 //! Not:  nothing is sent here and nothing stored.
 
 mod message;
+mod plan;
+mod retry;
+#[cfg(test)]
+pub(crate) mod samples;
 
 pub use message::{Attempt, Audience, Delivery, Fate, Message, Outcome};
+pub use plan::Routes;
+pub use retry::{fate_after, jitter, next_attempt};

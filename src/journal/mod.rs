@@ -4,6 +4,10 @@
 //! Out:  all of it again after a restart; the deliveries that are due.
 //! Not:  no rule of the business: the order and meaning of what it keeps belong to others.
 
+#[cfg(test)]
+pub(crate) mod contract;
+mod sqlite;
 mod store;
 
+pub use sqlite::Sqlite;
 pub use store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};

@@ -108,14 +108,16 @@ pub enum JournalError {
 
 /// Keeps what was decided. SQLite today; a second store for several replicas comes later.
 pub trait Journal: Clone + Send + Sync + 'static {
-    /// Commits all of `batch` or nothing. One that carries deliveries reaches the disk before this returns.
+    /// Commits all of `batch` or nothing. One that carries events or deliveries reaches the disk before this
+    /// returns. An empty one only says that we are alive (`Snapshot::last_commit`).
     fn commit(&self, now: Timestamp, batch: Batch) -> impl Future<Output = Result<(), JournalError>> + Send;
 
     /// Everything, for a start.
     fn load(&self) -> impl Future<Output = Result<Snapshot, JournalError>> + Send;
 
     /// The deliveries of `sink` that may be sent now: at most one of each incident, the oldest that is not done
-    /// yet, where its time has come.
+    /// yet, where its time has come; the longest due first. A delivery whose attempt is under way is still among
+    /// them: that nothing is sent twice at a time is up to the caller.
     fn due(
         &self,
         sink: &SinkName,
@@ -129,10 +131,12 @@ pub trait Journal: Clone + Send + Sync + 'static {
         sink: &SinkName,
     ) -> impl Future<Output = Result<Option<Timestamp>, JournalError>> + Send;
 
-    /// Records an attempt and where the delivery stands after it.
+    /// Records an attempt and where the delivery stands after it. A delivery that has ended keeps its fate, so
+    /// recording the same again changes nothing. An attempt of number 0 was none: only the fate is recorded.
     fn record(&self, attempt: Attempt, fate: Fate) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Fates that matter to the book and that it has not taken in yet.
+    /// Fates that matter to the book and that it has not taken in yet (`Batch::fates_read`): every delivery that
+    /// is dead, post or page.
     fn unread_fates(&self) -> impl Future<Output = Result<Vec<SinkReport>, JournalError>> + Send;
 
     /// The latest deliveries, newest first, for people.

@@ -1,0 +1,156 @@
+//! The journal in one SQLite file (WAL), owned by one thread.
+//!
+//! In:   calls of the `Journal` trait; they travel to the thread over a bounded channel.
+//! Out:  answers over a one-shot channel each, so that no disk is waited for on the async runtime.
+//! Not:  no second writer: `journal.lock` beside the file keeps other processes of ours out. Reading the file with
+//!       `sqlite3` while we run is fine.
+//!
+//! A call whose future is dropped before the answer came may have been carried out all the same.
+
+mod fault;
+mod open;
+mod read;
+mod write;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::delivery::{Attempt, Fate};
+use crate::incidents::SinkReport;
+use crate::model::{SinkName, Timestamp};
+
+use super::store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
+
+/// How many calls may wait for the thread; a caller beyond that waits for a place.
+const COMMANDS_WAITING: usize = 64;
+
+type Command = Box<dyn FnOnce(&mut Store) + Send>;
+
+/// A journal in one SQLite file. Clones share the thread; the last one to go waits for it to close the file.
+#[derive(Clone)]
+pub struct Sqlite(Arc<Handle>);
+
+struct Handle {
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread owns.
+struct Store {
+    path: PathBuf,
+    connection: Connection,
+    flushes: Flush,
+    /// Held for as long as the file is open; the system lets go of it also when the process is killed.
+    _lock: File,
+}
+
+/// When a commit is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Before the commit returns.
+    Now,
+    /// With the next one that must be, or at a checkpoint.
+    ///
+    /// Safe for what nothing outside depends on yet: in WAL mode a loss of power takes the latest commits only,
+    /// in order, and never an older one before a newer one or a part of one. What is lost is evaluated again.
+    Later,
+}
+
+impl Sqlite {
+    /// Opens the journal at `path`, or begins a new one there; brings an older schema up to date.
+    ///
+    /// # Errors
+    /// Where the file is newer than we are, damaged, in use, or cannot be written.
+    pub fn open(path: &Path, now: Timestamp) -> Result<Self, JournalError> {
+        let mut store = Store::open(path, now)?;
+        let (commands, mut inbox) = mpsc::channel::<Command>(COMMANDS_WAITING);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                while let Some(command) = inbox.blocking_recv() {
+                    command(&mut store);
+                }
+            })
+            .map_err(|error| JournalError::Unwritable {
+                path: path.to_owned(),
+                detail: format!("no thread for it: {error}"),
+            })?;
+        Ok(Self(Arc::new(Handle { commands: Some(commands), thread: Some(thread) })))
+    }
+
+    /// Has `work` done by the thread that owns the file.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let commands = self.0.commands.as_ref().ok_or(JournalError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let command: Command = Box::new(move |store| {
+            // Nobody waits for the answer any more: the work is done all the same.
+            let _ = answer.send(work(store));
+        });
+        commands.send(command).await.map_err(|_| JournalError::Closed)?;
+        answered.await.map_err(|_| JournalError::Closed)?
+    }
+}
+
+impl Drop for Handle {
+    /// Lets the thread finish what it has and close the file, so that whoever opens it next finds it free.
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so on its way out.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Journal for Sqlite {
+    async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
+        self.ask(move |store| store.commit(now, &batch)).await
+    }
+
+    async fn load(&self) -> Result<Snapshot, JournalError> {
+        self.ask(|store| store.load()).await
+    }
+
+    async fn due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DeliveryStatus>, JournalError> {
+        let sink = sink.clone();
+        self.ask(move |store| store.due(&sink, now, limit)).await
+    }
+
+    async fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, JournalError> {
+        let sink = sink.clone();
+        self.ask(move |store| store.next_due(&sink)).await
+    }
+
+    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
+        self.ask(move |store| store.record(&attempt, &fate)).await
+    }
+
+    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
+        self.ask(|store| store.unread_fates()).await
+    }
+
+    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.ask(move |store| store.deliveries(limit)).await
+    }
+}
+
+/// A number of ours as a column holds it. A sequence that counts by ones never gets to where they differ.
+fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! What is read: everything for a start, what is due, what the book has not taken in, the latest for people.
+
+use rusqlite::{Params, Row};
+use serde::de::DeserializeOwned;
+
+use crate::delivery::{Delivery, Fate};
+use crate::incidents::SinkReport;
+use crate::journal::{DeliveryStatus, JournalError, Snapshot};
+use crate::model::{SinkName, Timestamp};
+
+use super::fault::{fault, row};
+use super::{Store, column};
+
+/// The oldest delivery that is not done yet, of each incident.
+macro_rules! heads {
+    () => {
+        "SELECT min(id) FROM deliveries WHERE sink = ?1 AND fate = 'waiting' GROUP BY incident"
+    };
+}
+
+macro_rules! statuses {
+    () => {
+        "SELECT id, json, fate, fate_at, why, attempts, last_note FROM deliveries "
+    };
+}
+
+impl Store {
+    pub(super) fn load(&self) -> Result<Snapshot, JournalError> {
+        let events = self.rows("SELECT seq, json FROM events ORDER BY seq", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let alerts = self.rows("SELECT rule, labels, json FROM alerts ORDER BY rule, labels", [], |row| {
+            let (rule, labels): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((format!("{rule} {labels}"), row.get::<_, String>(2)?))
+        })?;
+        let last_delivery: Option<i64> = self.one("SELECT max(id) FROM deliveries", [])?;
+        let last_commit: Option<i64> =
+            self.one("SELECT max(value) FROM meta WHERE name = 'last_commit'", [])?;
+        Ok(Snapshot {
+            events: parse_all("events", events)?,
+            alerts: parse_all("alerts", alerts)?,
+            last_delivery: last_delivery.map_or(0, i64::unsigned_abs),
+            last_commit: last_commit.map(Timestamp::from_millis),
+        })
+    }
+
+    /// The longest due first, so that none starves behind those that are tried again and again.
+    pub(super) fn due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DeliveryStatus>, JournalError> {
+        let sql = concat!(
+            statuses!(),
+            "WHERE id IN (",
+            heads!(),
+            ") AND fate_at <= ?2 ORDER BY fate_at, id LIMIT ?3"
+        );
+        self.statuses(sql, (sink.as_str(), now.as_millis(), column(limit as u64)))
+    }
+
+    pub(super) fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, JournalError> {
+        let sql = concat!("SELECT min(fate_at) FROM deliveries WHERE id IN (", heads!(), ")");
+        Ok(self.one(sql, [sink.as_str()])?.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
+        let dead = self.statuses(concat!(statuses!(), "WHERE unread = 1 ORDER BY id"), [])?;
+        Ok(dead.into_iter().filter_map(report).collect())
+    }
+
+    pub(super) fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.statuses(concat!(statuses!(), "ORDER BY id DESC LIMIT ?1"), [column(limit as u64)])
+    }
+
+    fn statuses(&self, sql: &str, values: impl Params) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.rows(sql, values, StatusColumns::read)?.into_iter().map(StatusColumns::parse).collect()
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, JournalError> {
+        let select = || -> rusqlite::Result<Vec<T>> {
+            self.connection.prepare_cached(sql)?.query_map(values, read)?.collect()
+        };
+        select().map_err(|error| fault(&self.path, error))
+    }
+
+    fn one(&self, sql: &str, values: impl Params) -> Result<Option<i64>, JournalError> {
+        let select = || self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0));
+        select().map_err(|error| fault(&self.path, error))
+    }
+}
+
+/// A row of `deliveries` as it lies there.
+struct StatusColumns {
+    id: i64,
+    json: String,
+    fate: String,
+    fate_at: i64,
+    why: Option<String>,
+    attempts: u32,
+    last_note: Option<String>,
+}
+
+impl StatusColumns {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            json: row.get(1)?,
+            fate: row.get(2)?,
+            fate_at: row.get(3)?,
+            why: row.get(4)?,
+            attempts: row.get(5)?,
+            last_note: row.get(6)?,
+        })
+    }
+
+    fn parse(self) -> Result<DeliveryStatus, JournalError> {
+        let delivery: Delivery = parse("deliveries", self.id, &self.json)?;
+        let at = Timestamp::from_millis(self.fate_at);
+        let fate = match self.fate.as_str() {
+            "waiting" => Fate::Waiting { next_attempt_at: at },
+            "delivered" => Fate::Delivered { at },
+            "dead" => Fate::Dead { at, why: self.why.unwrap_or_default() },
+            other => return Err(row("deliveries", self.id, format!("unknown fate `{other}`"))),
+        };
+        Ok(DeliveryStatus { delivery, fate, attempts: self.attempts, last_note: self.last_note })
+    }
+}
+
+fn report(status: DeliveryStatus) -> Option<SinkReport> {
+    let DeliveryStatus { delivery, fate: Fate::Dead { at, why }, .. } = status else { return None };
+    Some(SinkReport {
+        delivery: delivery.id,
+        incident: delivery.incident,
+        sink: delivery.sink,
+        at,
+        dead_because: why,
+    })
+}
+
+fn parse_all<T: DeserializeOwned>(
+    table: &'static str,
+    rows: Vec<(impl ToString, String)>,
+) -> Result<Vec<T>, JournalError> {
+    rows.into_iter().map(|(id, json)| parse(table, id, &json)).collect()
+}
+
+fn parse<T: DeserializeOwned>(table: &'static str, id: impl ToString, json: &str) -> Result<T, JournalError> {
+    serde_json::from_str(json).map_err(|error| row(table, id, error))
+}
