@@ -1,9 +1,13 @@
 //! The pump: takes what is due from the journal, sends it through a sink, records what came of it.
 //!
-//! In:   deliveries from the journal; sinks.
-//! Out:  attempts and fates, to the journal.
+//! In:   deliveries from the journal; sinks; a wake-up when the pipeline has committed.
+//! Out:  attempts and fates, to the journal; a wake-up for the pipeline when a delivery is dead.
 //! Not:  what is said and to whom is decided elsewhere (`incidents`, `delivery`).
 
+mod pump;
 mod sink;
+mod stats;
 
+pub use pump::pump;
 pub use sink::{BoxFuture, Sink};
+pub use stats::{OutboxStats, StatsNow};
