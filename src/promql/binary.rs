@@ -125,18 +125,12 @@ fn matched(binary: &Binary, left: Vec<Point>, right: Vec<Point>) -> Result<Vec<P
         Side::Right => (right, left),
     };
     let ones = by_signature(binary, &one, many_side)?;
-    let (mut results_of, mut result) = (HashMap::<Labels, HashSet<Labels>>::new(), Vec::new());
+    let (mut met, mut results, mut result) = (HashSet::new(), HashSet::new(), Vec::new());
     for point in many {
         let key = signature(matching, &point.labels);
         let Some(partner) = ones.get(&key) else { continue };
-        let (a, b) = match many_side {
-            Side::Left => (point.value, partner.value),
-            Side::Right => (partner.value, point.value),
-        };
-        let Some(value) = outcome(binary, a, b, a) else { continue };
-        let labels = result_labels(binary, &point.labels, &partner.labels);
-        let others = results_of.entry(key).or_default();
-        if matching.group.is_none() && !others.is_empty() {
+        // Also where the comparison filters one of them out: whether an expression fails must not hang on values.
+        if matching.group.is_none() && !met.insert(key.clone()) {
             let what = format!(
                 "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right); \
                  {} is not the only one on the left that meets {}",
@@ -144,9 +138,16 @@ fn matched(binary: &Binary, left: Vec<Point>, right: Vec<Point>) -> Result<Vec<P
             );
             return Err(EvalError::new(binary.span, what));
         }
-        if !others.insert(labels.clone()) {
+        let (a, b) = match many_side {
+            Side::Left => (point.value, partner.value),
+            Side::Right => (partner.value, point.value),
+        };
+        let Some(value) = outcome(binary, a, b, a) else { continue };
+        let labels = result_labels(binary, &point.labels, &partner.labels);
+        if matching.group.is_some() && !results.insert((key, labels.clone())) {
             let what = format!(
-                "multiple matches for labels: grouping labels must ensure unique matches; {labels} comes out twice"
+                "multiple matches for labels: grouping labels must ensure unique matches; \
+                 {labels} comes out twice"
             );
             return Err(EvalError::new(binary.span, what));
         }

@@ -5,11 +5,13 @@
 //!       metric names that are taken off at the end.
 //! Not:  no ranges of instants: who needs them evaluates each.
 
-use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, Timestamp, is_stale};
+use std::cell::RefCell;
+
+use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, Timestamp, format_value, is_stale};
 use crate::promql::ast::{Call, Expr, RangeSelector, Selector, Sign};
 use crate::promql::functions::Function;
 use crate::promql::over_range::{self, Stretch};
-use crate::promql::value::{Element, EvalError, Feeds, Operand, Options, Point, Track, Value};
+use crate::promql::value::{Element, EvalError, Feeds, Note, Operand, Options, Point, Track, Value};
 use crate::promql::{Sample, SeriesId, Source, aggregate, binary, numbers};
 
 /// The value of `expr` at `at`.
@@ -22,15 +24,29 @@ pub fn evaluate(
     at: Timestamp,
     options: &Options,
 ) -> Result<Value, EvalError> {
-    let evaluation = Evaluation { source, at, options };
-    match expr.without_parens() {
-        Expr::Text { value, .. } => Ok(Value::Text(value.clone())),
-        Expr::Range(range) => Ok(Value::Matrix(evaluation.tracks(range))),
+    evaluate_noting(expr, source, at, options).map(|(value, _)| value)
+}
+
+/// As `evaluate`, with what was odd on the way.
+///
+/// # Errors
+/// As `evaluate`.
+pub fn evaluate_noting(
+    expr: &Expr,
+    source: &dyn Source,
+    at: Timestamp,
+    options: &Options,
+) -> Result<(Value, Vec<Note>), EvalError> {
+    let evaluation = Evaluation::new(source, at, options);
+    let value = match expr.without_parens() {
+        Expr::Text { value, .. } => Value::Text(value.clone()),
+        Expr::Range(range) => Value::Matrix(evaluation.tracks(range)),
         _ => match evaluation.operand(expr)? {
-            Operand::Scalar(value, _) => Ok(Value::Scalar(value)),
-            Operand::Vector(points) => Ok(Value::Vector(finished(expr, points)?)),
+            Operand::Scalar(value, _) => Value::Scalar(value),
+            Operand::Vector(points) => Value::Vector(finished(expr, points)?),
         },
-    }
+    };
+    Ok((value, evaluation.notes.into_inner()))
 }
 
 /// The elements of `expr` at `at`, as rules take them: a scalar is one element without labels, and keeps the
@@ -44,7 +60,7 @@ pub fn evaluate_vector(
     at: Timestamp,
     options: &Options,
 ) -> Result<Vec<Element>, EvalError> {
-    match (Evaluation { source, at, options }).operand(expr)? {
+    match Evaluation::new(source, at, options).operand(expr)? {
         Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0 }]),
         Operand::Vector(points) => finished(expr, points),
     }
@@ -84,9 +100,14 @@ struct Evaluation<'a> {
     source: &'a dyn Source,
     at: Timestamp,
     options: &'a Options,
+    notes: RefCell<Vec<Note>>,
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
+    fn new(source: &'a dyn Source, at: Timestamp, options: &'a Options) -> Self {
+        Self { source, at, options, notes: RefCell::default() }
+    }
+
     fn operand(&self, expr: &Expr) -> Result<Operand, EvalError> {
         match expr {
             Expr::Number { value, .. } => Ok(Operand::Scalar(*value, Feeds::default())),
@@ -209,7 +230,12 @@ impl Evaluation<'_> {
                 Ok(self.over_range(function, range, f64::NAN, &Feeds::default()))
             }
             (function, [Expr::Range(range), param] | [param, Expr::Range(range)]) => {
+                let span = param.span();
                 let (param, feeds) = self.scalar(param)?;
+                if function == Function::QuantileOverTime && !(0.0..=1.0).contains(&param) {
+                    let what = format!("a quantile should be between 0 and 1, not {}", format_value(param));
+                    self.notes.borrow_mut().push(Note { span, what });
+                }
                 Ok(self.over_range(function, range, param, &feeds))
             }
             (function, []) => {
@@ -231,7 +257,7 @@ impl Evaluation<'_> {
         let mut points = Vec::new();
         self.stretches(range, &mut |series, labels, stretch| {
             if let Some(value) = over_range::apply(function, stretch, param) {
-                let nameless = function != Function::LastOverTime;
+                let nameless = !matches!(function, Function::FirstOverTime | Function::LastOverTime);
                 let feeds = self.feeds(series).and(param_feeds);
                 points.push(Point { labels: labels.clone(), value, nameless, feeds });
             }

@@ -59,6 +59,7 @@ catalogue! {
     MaxOverTime "max_over_time" (Matrix) needs 1 gives Vector,
     SumOverTime "sum_over_time" (Matrix) needs 1 gives Vector,
     CountOverTime "count_over_time" (Matrix) needs 1 gives Vector,
+    FirstOverTime "first_over_time" (Matrix) needs 1 gives Vector,
     LastOverTime "last_over_time" (Matrix) needs 1 gives Vector,
     PresentOverTime "present_over_time" (Matrix) needs 1 gives Vector,
     StddevOverTime "stddev_over_time" (Matrix) needs 1 gives Vector,
@@ -111,10 +112,9 @@ catalogue! {
 }
 
 /// Functions of PromQL that can't be evaluated yet.
-const UNSUPPORTED: [&str; 26] = [
+const UNSUPPORTED: [&str; 25] = [
     "double_exponential_smoothing",
     "end",
-    "first_over_time",
     "histogram_avg",
     "histogram_count",
     "histogram_fraction",

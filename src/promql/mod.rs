@@ -32,10 +32,10 @@ pub use ast::{
 };
 pub use demand::Demand;
 pub use error::ParseError;
-pub use evaluate::{evaluate, evaluate_vector};
+pub use evaluate::{evaluate, evaluate_noting, evaluate_vector};
 pub use functions::{Function, Signature};
 pub use loaded::{Loaded, parse_series};
 pub use parser::parse;
 pub use shape::Threshold;
 pub use source::{Feed, Origin, Presence, Sample, SeriesId, Source};
-pub use value::{Element, EvalError, LOOK_BACK, Options, Track, Value};
+pub use value::{Element, EvalError, LOOK_BACK, Note, Options, Track, Value};

@@ -58,6 +58,7 @@ pub(super) fn apply(function: Function, stretch: &Stretch<'_>, param: f64) -> Op
         Function::MaxOverTime => sums::largest(stretch.values()),
         Function::SumOverTime => sums::sum(stretch.values()),
         Function::CountOverTime => samples.len() as f64,
+        Function::FirstOverTime => first.value,
         Function::LastOverTime => last.value,
         Function::PresentOverTime => 1.0,
         Function::StddevOverTime => sums::variance(stretch.values()).sqrt(),

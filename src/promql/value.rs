@@ -56,6 +56,15 @@ pub struct Track {
     pub samples: Vec<Sample>,
 }
 
+/// Something odd that did not stop an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The part of the expression that is odd.
+    pub span: Span,
+    /// What is odd about it.
+    pub what: String,
+}
+
 /// Why an expression has no value at an instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
