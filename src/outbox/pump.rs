@@ -170,7 +170,8 @@ impl<J: Journal, C: Clock> Desk<J, C> {
             None => "expired before it could be sent".to_owned(),
         };
         tracing::error!(sink = %self.sink.name(), delivery = status.delivery.key, why, "a message expired");
-        let none = Attempt { delivery: status.delivery.id, number: 0, at: now, took_ms: 0, note: why.clone() };
+        let none =
+            Attempt { delivery: status.delivery.id, number: 0, at: now, took_ms: 0, note: why.clone() };
         self.record(none, Fate::Dead { at: now, why }).await
     }
 
