@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ComponentId, ComponentStatus, IncidentId, Severity, SinkName, Timestamp};
+use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 use crate::rules::{AlertFacts, AlertKey, AlertState, Role};
 
 /// An output of the engine: one line of an incident's timeline. The events alone rebuild what was decided and said.
@@ -130,6 +130,26 @@ impl Member {
     pub fn role(&self) -> Role {
         self.facts.role
     }
+
+    /// Whether it counts as firing now: firing, clearing or lost, and not only recorded.
+    pub fn is_active(&self) -> bool {
+        self.facts.counts && self.state.is_active()
+    }
+
+    /// Since when its measurement is missing, while that keeps it from ending.
+    pub fn lost_since(&self) -> Option<Timestamp> {
+        match self.state {
+            AlertState::Lost { missing_since, .. } if self.facts.counts => Some(missing_since),
+            _ => None,
+        }
+    }
+
+    /// What its component shows because of it; `None` where it changes nothing.
+    pub fn shows(&self) -> Option<ComponentStatus> {
+        let severity = self.state.severity().filter(|_| self.facts.counts)?;
+        let status = self.facts.status.unwrap_or(ComponentStatus::of(severity));
+        Some(status).filter(|status| *status != ComponentStatus::Operational)
+    }
 }
 
 /// A stretch of time in which a component had one status within an incident.
@@ -172,7 +192,7 @@ pub enum What {
         /// What is known of it.
         facts: AlertFacts,
     },
-    /// Its symptoms began earlier than known so far.
+    /// Its symptoms began at another time than known so far: earlier, or at all where only causes were known.
     StartedEarlier {
         /// When.
         started_at: Timestamp,
@@ -233,6 +253,22 @@ pub enum What {
     PromiseMissed {
         /// Until when it was promised.
         due: Timestamp,
+    },
+    /// The escalation policy of this severity starts, or starts again; who acknowledged before is asked anew.
+    Escalating {
+        /// The severity that it starts for.
+        severity: Severity,
+        /// Why it starts, which the pages of the first step say.
+        reason: PageReason,
+    },
+    /// A message about it will never arrive.
+    Undelivered {
+        /// Which delivery.
+        delivery: DeliveryId,
+        /// To which sink.
+        sink: SinkName,
+        /// Why not.
+        because: String,
     },
     /// A call to responders.
     Paged {

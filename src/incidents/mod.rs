@@ -8,9 +8,27 @@
 //! The usual life: investigating → identified → monitoring → resolved. Two things complicate it: a symptom that
 //! comes back during the watch breaks it, and a backlog or a lost measurement holds the incident from resolved.
 
+mod affected;
+mod book;
+mod command;
+mod correlate;
+mod draft;
+mod escalate;
 mod event;
+mod incident;
 mod input;
+mod lifecycle;
+mod page;
+mod promise;
+mod publish;
 mod settings;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use book::{Book, Wake};
+pub use incident::{Dated, Escalation, Incident, Line, Promises, Undelivered};
 
 pub use event::{
     ComponentNow, Event, Exposure, Impact, Member, Page, PageReason, Post, Span, Status, What, Why,

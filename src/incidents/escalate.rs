@@ -1,0 +1,179 @@
+//! Whom to page, when, and how often.
+//!
+//! In:   an incident as it would be; the policies; the fate of deliveries.
+//! Out:  `Escalating`, `Paged` and `Undelivered`.
+//! Not:  the words of a page (`page`), and how it is sent.
+//!
+//! A policy starts when its incident opens, again when the severity rises above that it started for, and again at
+//! a relapse that nobody took on. An acknowledgement stops it; while an incident is only watched it rests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{IncidentId, Severity, SinkName, Timestamp};
+
+use super::book::{Config, Wake};
+use super::draft::Draft;
+use super::event::{PageReason, Status, What, Why};
+use super::incident::{Escalation, Incident};
+use super::input::SinkReport;
+use super::settings::{EscalationPolicy, EscalationStep, SeverityMatch};
+use super::{lifecycle, page};
+
+/// The default policy calls a second time after this, and then rests: one missed call must not be the end of it,
+/// and a house without a policy must not be called all night.
+const CALLED_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// The least time between two pages of one step, whatever its policy says.
+const REPEAT_AT_LEAST: Duration = Duration::from_secs(60);
+
+/// The policy of those who write none: every responder at once, and once more.
+pub(super) fn default_policy(responders: &[SinkName]) -> Arc<[EscalationPolicy]> {
+    let step = |after| EscalationStep { after, page: responders.to_vec(), repeat: None };
+    let steps = vec![step(Duration::ZERO), step(CALLED_AGAIN_AFTER)];
+    Arc::from([EscalationPolicy { matches: SeverityMatch::default(), steps }])
+}
+
+/// Proposes the pages of one incident after it was `before`.
+pub(super) fn page(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
+    tell_loss(draft, id, why);
+    tell_turn(draft, id, before, why);
+    start(draft, id, why);
+    climb(draft, id, why);
+}
+
+/// When the next step is due.
+pub(super) fn wake(config: &Config, incident: &Incident) -> Option<Wake> {
+    let at = steps(config, incident).into_iter().map(|(due, ..)| due).min()?;
+    Some(Wake { at, why: Why::NobodyAcknowledged })
+}
+
+/// A message that will never arrive: recorded, and told once for each sink to those who can still be reached.
+pub(super) fn undelivered(draft: &mut Draft<'_>, report: &SinkReport) {
+    let Some(incident) = draft.get(report.incident) else { return };
+    if incident.undelivered.contains_key(&report.delivery) {
+        return;
+    }
+    let known = incident.undelivered.values().any(|lost| lost.sink == report.sink);
+    let mut to = on_call(draft.config(), incident);
+    to.retain(|sink| *sink != report.sink);
+    if to.is_empty() {
+        to.extend(draft.config().responders.iter().filter(|sink| **sink != report.sink).cloned());
+    }
+    let why = Why::Sink { sink: report.sink.clone(), because: report.dead_because.clone() };
+    let (delivery, sink, because) = (report.delivery, report.sink.clone(), report.dead_because.clone());
+    draft.push(report.incident, What::Undelivered { delivery, sink, because }, why.clone());
+    if !known {
+        call(draft, report.incident, PageReason::DeliveryFailed, 0, to, why);
+    }
+}
+
+/// Once when a measurement goes missing, for all that go missing before every one is back.
+fn tell_loss(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let lost = incident.is_open() && incident.active().any(|member| member.lost_since().is_some());
+    if lost && !incident.loss_paged {
+        let to = on_call(draft.config(), incident);
+        call(draft, id, PageReason::MeasurementLost, 0, to, why.clone());
+    }
+}
+
+/// Those who were called hear how it went on; a relapse calls those again who had taken it on.
+fn tell_turn(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let Some(reason) = lifecycle::told_as(before, incident.status) else { return };
+    if !reason.calls() {
+        let to = incident.called();
+        return call(draft, id, reason, 0, to, why.clone());
+    }
+    let Some(severity) = incident.severity() else { return };
+    if incident.escalation.as_ref().is_none_or(|escalation| escalation.severity < severity) {
+        return;
+    }
+    if incident.acknowledged_at.is_some() {
+        let to = on_call(draft.config(), incident);
+        call(draft, id, reason, 0, to, why.clone());
+    } else if select(draft.config(), incident, severity).is_some() {
+        draft.push(id, What::Escalating { severity, reason }, why.clone());
+    }
+}
+
+/// Starts the policy of a severity that it had not been called for yet.
+fn start(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let Some(severity) = incident.severity().filter(|_| happens(incident)) else { return };
+    let reason = match &incident.escalation {
+        Some(escalation) if severity <= escalation.severity => return,
+        Some(_) => PageReason::SeverityRaised,
+        None if incident.reopened > 0 => PageReason::Reopened,
+        None => PageReason::Opened,
+    };
+    if select(draft.config(), incident, severity).is_some() {
+        draft.push(id, What::Escalating { severity, reason }, why.clone());
+    }
+}
+
+/// Pages every step whose time has come.
+fn climb(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let Some(escalation) = &incident.escalation else { return };
+    let (started_at, reason) = (escalation.started_at, escalation.reason);
+    let (steps, now) = (steps(draft.config(), incident), draft.now());
+    for (due, number, sinks) in steps.into_iter().filter(|(due, ..)| *due <= now) {
+        let first = due == started_at;
+        let reason = if first { reason } else { PageReason::NotAcknowledged };
+        let why = if first { why.clone() } else { Why::NobodyAcknowledged };
+        call(draft, id, reason, number, sinks, why);
+    }
+}
+
+/// The steps of the policy that runs, with when each is due.
+fn steps(config: &Config, incident: &Incident) -> Vec<(Timestamp, u32, Vec<SinkName>)> {
+    let Some(escalation) = incident.escalation.as_ref() else { return Vec::new() };
+    if !happens(incident) || incident.acknowledged_at.is_some() {
+        return Vec::new();
+    }
+    let Some(policy) = select(config, incident, escalation.severity) else { return Vec::new() };
+    let numbered = (0_u32..).zip(&policy.steps).filter(|(_, step)| !step.page.is_empty());
+    numbered
+        .filter_map(|(number, step)| Some((due(escalation, number, step)?, number, step.page.clone())))
+        .collect()
+}
+
+fn due(escalation: &Escalation, number: u32, step: &EscalationStep) -> Option<Timestamp> {
+    match escalation.paged.get(&number) {
+        None => Some(escalation.started_at + step.after),
+        Some(last) => step.repeat.map(|every| *last + every.max(REPEAT_AT_LEAST)),
+    }
+}
+
+/// The first policy for this severity and these components. One that names no severity is for `page_at` and above.
+fn select<'a>(config: &'a Config, incident: &Incident, severity: Severity) -> Option<&'a EscalationPolicy> {
+    config.policies.iter().find(|policy| {
+        let SeverityMatch { severities, components } = &policy.matches;
+        let grave = match severities.is_empty() {
+            true => config.settings.page_at <= severity,
+            false => severities.contains(&severity),
+        };
+        grave && (components.is_empty() || components.iter().any(|id| incident.components.contains_key(id)))
+    })
+}
+
+/// Whom to tell what is no step of a policy: its first step, else those called before, else every responder.
+fn on_call(config: &Config, incident: &Incident) -> Vec<SinkName> {
+    let severity = incident.severity().or(incident.escalation.as_ref().map(|e| e.severity));
+    let policy = severity.and_then(|severity| select(config, incident, severity));
+    let first = policy.and_then(|policy| policy.steps.first()).map(|step| step.page.clone());
+    let called = || Some(incident.called()).filter(|called| !called.is_empty());
+    first.or_else(called).unwrap_or_else(|| config.responders.clone())
+}
+
+fn happens(incident: &Incident) -> bool {
+    matches!(incident.status, Status::Investigating | Status::Identified)
+}
+
+fn call(draft: &mut Draft<'_>, id: IncidentId, reason: PageReason, step: u32, to: Vec<SinkName>, why: Why) {
+    let Some(incident) = draft.get(id).filter(|_| !to.is_empty()) else { return };
+    let page = page::compose(draft, incident, reason, step, to, &why);
+    draft.push(id, What::Paged { page }, why);
+}
