@@ -1,1 +1,8 @@
+//! The book, step by step: what moves at which time, and what it says then.
 
+mod day;
+mod escalation;
+mod harness;
+mod laws;
+mod life;
+mod posts;
