@@ -2,8 +2,24 @@
 //!
 //! In:   a file, the environment, flags; the rule files that it names.
 //! Out:  the rooms' own types, or every problem at once with its place.
-//! Not:  no room uses this one; nothing is started or stopped here.
+//! Not:  no room uses this one; nothing is started or stopped here. Secrets in `*_file` are not opened: the rooms that
+//!       need them read them at each use.
+//!
+//! The usual way: `yaml` makes a tree of the text, `layers` lays the environment and flags over it, `raw` reads its
+//! sections key by key, `check` turns them into the rooms' types. Each of them notes problems and goes on, so that
+//! one run tells them all.
 
+mod check;
+mod files;
+mod hidden;
+mod layers;
+mod load;
+mod raw;
+mod selector;
 mod settings;
+mod suggest;
+mod yaml;
 
+pub use files::{Disk, Files};
+pub use load::{Sources, load, load_with};
 pub use settings::{Config, ServerSettings};

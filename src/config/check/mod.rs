@@ -1,0 +1,193 @@
+//! From what the file says to the rooms' own types.
+//!
+//! In:   the raw sections; the directory that paths are relative to.
+//! Out:  the configuration with every default filled in, here and only here; every problem at its place.
+//! Not:  no file is opened: rule files are read by `load`.
+
+mod components;
+mod incidents;
+mod relabel;
+mod scrape;
+mod sinks;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::raw::{At, Entries, RawConfig, RawGlobal, Reader, Wrong};
+use crate::config::settings::ServerSettings;
+use crate::config::yaml::Where;
+use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
+use crate::model::{Graph, Labels, Secret, SecretSource, format_duration};
+use crate::scrape::Job;
+use crate::sinks::SinkSettings;
+
+/// What the file says, checked, but for its rule files.
+pub struct Checked {
+    pub evaluation_interval: Duration,
+    pub rule_query_offset: Duration,
+    pub external_labels: Labels,
+    pub jobs: Vec<Job>,
+    pub graph: Graph,
+    pub incidents: IncidentSettings,
+    pub mapping: incidents::MappingWords,
+    pub escalation: Vec<EscalationPolicy>,
+    pub sinks: Vec<SinkSettings>,
+    pub server: ServerSettings,
+    pub data_dir: PathBuf,
+    /// As written, with their places.
+    pub rule_files: Vec<At<String>>,
+}
+
+pub use incidents::MappingWords;
+
+/// Checks all sections; problems go to the reader.
+pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
+    let cx = Context { reader, base };
+    let global = global(raw.global, &cx);
+    let graph = components::graph(raw.components.unwrap_or_default(), &cx);
+    let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &cx);
+    let (incidents, mapping) = incidents::settings(raw.incidents, &cx);
+    let escalation = incidents::escalation(raw.escalation.unwrap_or_default(), &graph, &sinks, &cx);
+    let listen = raw.server.and_then(|server| server.listen).map(|listen| listen.value.0);
+    Checked {
+        jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
+        evaluation_interval: global.evaluation_interval,
+        rule_query_offset: global.rule_query_offset,
+        external_labels: global.external_labels,
+        graph,
+        incidents,
+        mapping,
+        escalation,
+        sinks: sinks.checked,
+        server: ServerSettings { listen: listen.unwrap_or_else(default_listen) },
+        data_dir: raw.data_dir.map(|dir| cx.data_dir(&dir)).unwrap_or_default(),
+        rule_files: raw.rule_files.unwrap_or_default(),
+    }
+}
+
+/// Stands in where the address that was written is none; it is never listened on, since that is an error.
+fn default_listen() -> std::net::SocketAddr {
+    std::net::SocketAddr::from(([127, 0, 0, 1], 9096))
+}
+
+/// What every section's check needs.
+struct Context<'a> {
+    reader: &'a Reader,
+    base: &'a Path,
+}
+
+impl Context<'_> {
+    fn error(&self, at: &Where, wrong: impl Into<Wrong>) {
+        self.reader.error(at, wrong);
+    }
+
+    /// A path, relative to the configuration file.
+    fn path(&self, path: &At<String>) -> PathBuf {
+        self.base.join(&path.value)
+    }
+
+    /// Relative to the configuration file where that says it, else to where Fogsignal was started.
+    fn data_dir(&self, path: &At<String>) -> PathBuf {
+        if path.value.is_empty() {
+            self.error(&path.at, "`data_dir` is empty");
+        }
+        match path.at {
+            Where::File(_) => self.path(path),
+            Where::Setting(_) => PathBuf::from(&path.value),
+        }
+    }
+
+    /// A secret, or the file that holds it; both is an error.
+    fn secret(
+        &self,
+        key: &str,
+        inline: Option<At<Secret>>,
+        file: Option<At<String>>,
+    ) -> Option<SecretSource> {
+        match (inline, file) {
+            (Some(_), Some(file)) => {
+                self.error(
+                    &file.at,
+                    Wrong::new(format!("`{key}` and `{key}_file` are both given")).hint("keep one of them"),
+                );
+                None
+            }
+            (Some(secret), None) => Some(SecretSource::Inline(secret.value)),
+            (None, Some(file)) if file.value.is_empty() => {
+                self.error(&file.at, format!("`{key}_file` is empty"));
+                None
+            }
+            (None, Some(file)) => Some(SecretSource::File(self.path(&file))),
+            (None, None) => None,
+        }
+    }
+
+    /// Labels that a user gives to things.
+    fn labels(&self, entries: Option<Entries<At<String>>>) -> Vec<(String, String)> {
+        let mut labels = Vec::new();
+        for (name, value) in entries.map(|entries| entries.0).unwrap_or_default() {
+            if name.value.is_empty() {
+                self.error(&name.at, "a label has no name");
+            } else {
+                labels.push((name.value, value.value));
+            }
+        }
+        labels
+    }
+
+    /// A length that must not be zero; `None` where it is.
+    fn positive(&self, length: &At<crate::config::raw::Length>, key: &str) -> Option<Duration> {
+        if length.value.0.is_zero() {
+            self.error(&length.at, format!("`{key}` must be longer than 0s"));
+            return None;
+        }
+        Some(length.value.0)
+    }
+}
+
+/// `global`, with its defaults.
+struct Global {
+    scrape_interval: Duration,
+    /// As written; the default depends on the interval of the job.
+    scrape_timeout: Option<Duration>,
+    evaluation_interval: Duration,
+    rule_query_offset: Duration,
+    external_labels: Labels,
+    raw: Option<RawGlobal>,
+}
+
+fn global(raw: Option<RawGlobal>, cx: &Context<'_>) -> Global {
+    // The layers hold these defaults too; here they stand in for a value that could not be read.
+    const INTERVAL: Duration = Duration::from_secs(60);
+    let all = raw.as_ref();
+    let positive = |length: Option<&At<_>>, key| length.and_then(|length| cx.positive(length, key));
+    let scrape_interval =
+        positive(all.and_then(|g| g.scrape_interval.as_ref()), "scrape_interval").unwrap_or(INTERVAL);
+    let scrape_timeout = all.and_then(|g| g.scrape_timeout.as_ref()).and_then(|timeout| {
+        let length = cx.positive(timeout, "scrape_timeout")?;
+        if scrape_interval < length {
+            cx.error(&timeout.at, longer_than_interval(length, scrape_interval));
+        }
+        Some(length)
+    });
+    Global {
+        scrape_interval,
+        scrape_timeout,
+        evaluation_interval: positive(
+            all.and_then(|g| g.evaluation_interval.as_ref()),
+            "evaluation_interval",
+        )
+        .unwrap_or(INTERVAL),
+        rule_query_offset: all
+            .and_then(|g| g.rule_query_offset.as_ref())
+            .map_or(Duration::ZERO, |o| o.value.0),
+        external_labels: cx.labels(all.and_then(|g| g.external_labels.clone())).into_iter().collect(),
+        raw,
+    }
+}
+
+fn longer_than_interval(timeout: Duration, interval: Duration) -> Wrong {
+    let (timeout, interval) = (format_duration(timeout), format_duration(interval));
+    Wrong::new(format!("the scrape timeout {timeout} is longer than the scrape interval {interval}"))
+        .hint("a scrape must end before the next one begins")
+}

@@ -1,0 +1,196 @@
+//! `scrape_configs` → jobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::config::raw::{
+    At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, RawTls, Wrong,
+};
+use crate::model::{Secret, SecretSource};
+use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings};
+
+use super::{Context, Global, longer_than_interval, relabel};
+
+/// How long a scrape may take where nobody says it, as in Prometheus.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<Job> {
+    let mut names = BTreeSet::new();
+    let mut jobs = Vec::new();
+    for raw in raw {
+        if let Some(name) = &raw.job_name
+            && !names.insert(name.value.clone())
+        {
+            cx.error(&name.at, format!("there are two jobs called `{}`", name.value));
+        }
+        jobs.extend(job(raw, global, cx));
+    }
+    jobs
+}
+
+fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
+    let (interval, timeout) = times(&raw, global, cx);
+    let limits = limits(&raw, global.raw.as_ref());
+    let authorization = authorization(&raw, cx);
+    let scheme = raw.scheme.map_or("http".to_owned(), |scheme| {
+        if !matches!(scheme.value.as_str(), "http" | "https") {
+            cx.error(
+                &scheme.at,
+                Wrong::new(format!("`{}` is not a scheme", scheme.value)).hint("use `http` or `https`"),
+            );
+        }
+        scheme.value
+    });
+    let metrics_path = raw.metrics_path.map_or("/metrics".to_owned(), |path| {
+        if !path.value.starts_with('/') {
+            cx.error(&path.at, format!("the path `{}` does not begin with `/`", path.value));
+        }
+        path.value
+    });
+    let params = raw.params.map(|params| params.0).unwrap_or_default().into_iter();
+    let name = cx.reader.required(raw.job_name, &raw.at, "job_name", "a scrape job")?;
+    if name.value.is_empty() {
+        cx.error(&name.at, "`job_name` is empty");
+    }
+    Some(Job {
+        name: name.value,
+        interval,
+        timeout,
+        metrics_path,
+        scheme,
+        params: params
+            .map(|(name, values)| (name.value, values.into_iter().map(|value| value.value).collect()))
+            .collect(),
+        honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
+        honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
+        authorization,
+        tls: tls(raw.tls_config, cx),
+        enable_compression: raw.enable_compression.is_none_or(|enable| enable.value),
+        relabel: relabel::rules(raw.relabel_configs.unwrap_or_default(), cx),
+        metric_relabel: relabel::rules(raw.metric_relabel_configs.unwrap_or_default(), cx),
+        limits,
+        targets: raw
+            .static_configs
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|group| targets(group, cx))
+            .collect(),
+    })
+}
+
+/// As in Prometheus: a job's own interval may be shorter than the timeout of `global`, which then follows it.
+fn times(raw: &RawJob, global: &Global, cx: &Context<'_>) -> (Duration, Duration) {
+    let interval = raw.scrape_interval.as_ref().and_then(|length| cx.positive(length, "scrape_interval"));
+    let interval = interval.unwrap_or(global.scrape_interval);
+    let inherited = global.scrape_timeout.unwrap_or(TIMEOUT).min(interval);
+    let Some(timeout) = &raw.scrape_timeout else { return (interval, inherited) };
+    let Some(length) = cx.positive(timeout, "scrape_timeout") else { return (interval, inherited) };
+    if interval < length {
+        cx.error(&timeout.at, longer_than_interval(length, interval));
+        return (interval, inherited);
+    }
+    (interval, length)
+}
+
+fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {
+    let count = |own: &Option<At<Count>>, of: fn(&RawGlobal) -> &Option<At<Count>>| {
+        let limit = own.as_ref().or_else(|| global.and_then(|global| of(global).as_ref()))?;
+        (0 < limit.value.0).then_some(limit.value.0)
+    };
+    let size = |limit: Option<u64>| limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let body: Option<&At<Bytes>> =
+        raw.body_size_limit.as_ref().or_else(|| global.and_then(|global| global.body_size_limit.as_ref()));
+    Limits {
+        samples: count(&raw.sample_limit, |global| &global.sample_limit),
+        body_bytes: body.map(|limit| limit.value.0).filter(|limit| 0 < *limit),
+        labels: size(count(&raw.label_limit, |global| &global.label_limit)),
+        label_name_bytes: size(count(&raw.label_name_length_limit, |global| &global.label_name_length_limit)),
+        label_value_bytes: size(count(&raw.label_value_length_limit, |global| {
+            &global.label_value_length_limit
+        })),
+        targets: size(count(&raw.target_limit, |global| &global.target_limit)),
+    }
+}
+
+fn authorization(raw: &RawJob, cx: &Context<'_>) -> Option<Authorization> {
+    let bearer = raw.bearer_token.is_some() || raw.bearer_token_file.is_some();
+    let given = [raw.basic_auth.is_some(), raw.authorization.is_some(), bearer];
+    if 1 < given.into_iter().filter(|given| *given).count() {
+        cx.error(
+            &raw.at,
+            Wrong::new("a job can authenticate in one way only")
+                .hint("keep one of `basic_auth`, `authorization` and `bearer_token`"),
+        );
+        return None;
+    }
+    if let Some(basic) = raw.basic_auth.clone() {
+        return basic_auth(basic, cx);
+    }
+    if let Some(authorization) = raw.authorization.clone() {
+        return credentials(authorization, cx);
+    }
+    let credentials = cx.secret("bearer_token", raw.bearer_token.clone(), raw.bearer_token_file.clone())?;
+    Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
+}
+
+fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
+    let password = cx
+        .secret("password", raw.password, raw.password_file)
+        .unwrap_or_else(|| SecretSource::Inline(Secret::new("")));
+    let username = cx.reader.required(raw.username, &raw.at, "username", "`basic_auth`")?;
+    Some(Authorization::Basic { username: username.value, password })
+}
+
+fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
+    let given = raw.credentials.is_some() || raw.credentials_file.is_some();
+    let kind = raw.r#type.map_or("Bearer".to_owned(), |kind| {
+        let trimmed = kind.value.trim();
+        if trimmed.eq_ignore_ascii_case("basic") {
+            cx.error(
+                &kind.at,
+                Wrong::new("`authorization` cannot be of type `Basic`").hint("use `basic_auth`"),
+            );
+        } else if trimmed.is_empty() || trimmed.contains(char::is_whitespace) {
+            cx.error(&kind.at, "`type` must be one word such as `Bearer`");
+        }
+        trimmed.to_owned()
+    });
+    let credentials = cx.secret("credentials", raw.credentials, raw.credentials_file);
+    if !given {
+        cx.error(&raw.at, "`authorization` needs `credentials` or `credentials_file`");
+    }
+    Some(Authorization::Credentials { kind, credentials: credentials? })
+}
+
+fn tls(raw: Option<RawTls>, cx: &Context<'_>) -> TlsSettings {
+    let Some(raw) = raw else { return TlsSettings::default() };
+    match (&raw.cert_file, &raw.key_file) {
+        (Some(cert), None) => cx.error(&cert.at, "`cert_file` needs `key_file`"),
+        (None, Some(key)) => cx.error(&key.at, "`key_file` needs `cert_file`"),
+        _ => {}
+    }
+    let path =
+        |path: Option<At<String>>| path.filter(|path| !path.value.is_empty()).map(|path| cx.path(&path));
+    TlsSettings {
+        ca_file: path(raw.ca_file),
+        cert_file: path(raw.cert_file),
+        key_file: path(raw.key_file),
+        server_name: raw.server_name.map(|name| name.value).filter(|name| !name.is_empty()),
+        insecure_skip_verify: raw.insecure_skip_verify.is_some_and(|skip| skip.value),
+    }
+}
+
+fn targets(raw: RawStaticConfig, cx: &Context<'_>) -> Option<TargetGroup> {
+    let labels: BTreeMap<String, String> = cx.labels(raw.labels).into_iter().collect();
+    let targets = cx.reader.required(raw.targets, &raw.at, "targets", "an entry of `static_configs`")?;
+    for target in &targets {
+        let address = &target.value;
+        if address.is_empty() {
+            cx.error(&target.at, "a target is empty");
+        } else if address.contains('/') {
+            let wrong = Wrong::new(format!("the target `{address}` is not of the form `host:port`"));
+            cx.error(&target.at, wrong.hint("the scheme goes into `scheme`, the path into `metrics_path`"));
+        }
+    }
+    Some(TargetGroup { targets: targets.into_iter().map(|target| target.value).collect(), labels })
+}

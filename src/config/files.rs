@@ -1,0 +1,181 @@
+//! The one place where files are read.
+//!
+//! In:   paths.
+//! Out:  texts and names, or why not in words.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{Place, Problem, Span};
+
+/// A file may be this long; nobody writes a longer one by hand.
+const FILE_MAX_BYTES: u64 = 16 << 20;
+
+/// Opens files: the disk's, or those that a test holds in memory.
+pub trait Files {
+    /// A file's content.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The names of the files in a directory, in any order.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
+}
+
+/// The files of this machine.
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let about = std::fs::metadata(path)?;
+        if about.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        if about.len() > FILE_MAX_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 16 MiB"));
+        }
+        std::fs::read(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            if !entry.path().is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Reads a file as text; problems stand at `asked_for`, or at the file as a whole.
+pub fn read_text(files: &dyn Files, path: &Path, asked_for: Option<Place>) -> Result<String, Box<Problem>> {
+    let shown: Arc<str> = path.display().to_string().into();
+    let bytes = files.read(path).map_err(|error| {
+        let (why, hint) = match error.kind() {
+            io::ErrorKind::NotFound => ("there is no such file".to_owned(), None),
+            io::ErrorKind::IsADirectory => ("it is a directory".to_owned(), Some("name a file in it")),
+            io::ErrorKind::PermissionDenied => {
+                ("permission denied".to_owned(), Some("the user that runs Fogsignal must be able to read it"))
+            }
+            _ => (error.to_string(), None),
+        };
+        let problem = Problem::error(asked_for, format!("cannot read `{shown}`: {why}"));
+        Box::new(match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        })
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+        let place = Place::new(&shown, &super::hidden::mask_lines(&text), Span::new(at, at));
+        Box::new(Problem::error(place, "the file is not valid UTF-8 from here on").hint("save it as UTF-8"))
+    })
+}
+
+/// The files that a path with `*`, `?` or `[…]` in its last part stands for, sorted; itself where it has none.
+///
+/// # Errors
+/// In words: an earlier part has such a character, or the directory cannot be read.
+pub fn expand(files: &dyn Files, path: &Path) -> Result<Vec<PathBuf>, String> {
+    let is_pattern = |text: &str| text.contains(['*', '?', '[']);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    if is_pattern(&directory.to_string_lossy()) {
+        return Err("only the last part of a path may have `*`, `?` or `[…]`".to_owned());
+    }
+    let pattern = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !is_pattern(&pattern) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let pattern: Vec<char> = pattern.chars().collect();
+    let looked_at = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let mut names = files
+        .list(looked_at)
+        .map_err(|error| format!("cannot list the directory `{}`: {error}", looked_at.display()))?;
+    names.retain(|name| fits(&pattern, &name.chars().collect::<Vec<_>>()));
+    names.sort();
+    Ok(names.into_iter().map(|name| directory.join(name)).collect())
+}
+
+/// Whether a name fits a pattern of `*`, `?`, `[a-z]`, `[^a-z]` and letters; a name that begins with a dot fits
+/// only a pattern that does.
+fn fits(pattern: &[char], name: &[char]) -> bool {
+    if name.first() == Some(&'.') && pattern.first() != Some(&'.') {
+        return false;
+    }
+    // The place to come back to when what follows the last `*` does not fit: it then takes one letter more.
+    let (mut p, mut n, mut back) = (0, 0, None);
+    while n < name.len() {
+        let step = match pattern.get(p) {
+            Some('*') => {
+                back = Some((p, n));
+                p += 1;
+                continue;
+            }
+            Some('?') => Some(p + 1),
+            Some('[') => class(&pattern[p..], name[n]).map(|length| p + length),
+            Some(letter) if *letter == name[n] => Some(p + 1),
+            _ => None,
+        };
+        match (step, back) {
+            (Some(next), _) => (p, n) = (next, n + 1),
+            (None, Some((star, taken))) => {
+                back = Some((star, taken + 1));
+                (p, n) = (star + 1, taken + 1);
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern[p..].iter().all(|letter| *letter == '*')
+}
+
+/// The length of the class at the start of `pattern`, where `letter` is in it.
+fn class(pattern: &[char], letter: char) -> Option<usize> {
+    let end = pattern.iter().skip(2).position(|c| *c == ']')? + 2;
+    let inside = &pattern[1..end];
+    let (negated, inside) = match inside {
+        ['^', rest @ ..] => (true, rest),
+        all => (false, all),
+    };
+    let mut found = false;
+    let mut at = 0;
+    while at < inside.len() {
+        if at + 2 < inside.len() && inside[at + 1] == '-' {
+            found |= (inside[at]..=inside[at + 2]).contains(&letter);
+            at += 3;
+        } else {
+            found |= inside[at] == letter;
+            at += 1;
+        }
+    }
+    (found != negated).then_some(end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_shells_do_it() {
+        let check = |pattern: &str, name: &str, expected: bool| {
+            let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+            assert_eq!(fits(&p, &n), expected, "{pattern} on {name}");
+        };
+        check("*.yml", "a.yml", true);
+        check("*.yml", ".a.yml", false);
+        check("*.yml", "a.yml.bak", false);
+        check("*a*b", "xaxbab", true);
+        check("a?c", "abc", true);
+        check("[0-9][^x].yml", "1y.yml", true);
+        check("[0-9][^x].yml", "1x.yml", false);
+        check("[", "[", false);
+        check("**", "", true);
+    }
+}

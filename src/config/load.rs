@@ -1,0 +1,96 @@
+//! From sources to a configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{Problem, Problems};
+
+use super::files::{Disk, Files, read_text};
+use super::raw::{RawConfig, Read, Reader};
+use super::settings::Config;
+use super::yaml::{Kind, Node};
+use super::{check, hidden, layers, yaml};
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file.
+    pub file: PathBuf,
+    /// The environment; only names that begin with `FOGSIGNAL__` are looked at.
+    pub environment: Vec<(String, String)>,
+    /// Settings from flags, by path: `("server.listen", "0.0.0.0:9096")`.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// Loads a configuration; with it come the warnings.
+///
+/// # Errors
+/// All problems at once, warnings among them, in the order of the file.
+pub fn load(sources: &Sources) -> Result<(Config, Problems), Problems> {
+    load_with(sources, &Disk)
+}
+
+/// As `load`, from files that need not lie on a disk.
+///
+/// # Errors
+/// As `load`.
+pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Problems), Problems> {
+    let file: Arc<str> = sources.file.display().to_string().into();
+    let text = read_text(files, &sources.file, None).map_err(|problem| Problems::from(*problem))?;
+    let mut root = yaml::parse(&file, &text).map_err(|problem| Problems::from(*problem))?;
+    if matches!(root.kind, Kind::Null) {
+        return Err(Problem::error(None, format!("`{file}` is empty"))
+            .hint("the shortest configuration that does something has `scrape_configs` and `rule_files`")
+            .into());
+    }
+    let reader = Reader::new(&file, hidden::mask_tree(&text, &root));
+    reader.extend(layers::merge(&mut root, &sources.environment, &sources.overrides));
+    let base = sources.file.parent().unwrap_or(Path::new(""));
+    let checked = read(&root, &reader).map(|raw| check::check(raw, base, &reader));
+    let problems = sorted(reader.into_problems());
+    match checked {
+        Some(checked) if !problems.has_errors() => Ok((checked.into(), problems)),
+        _ => Err(problems),
+    }
+}
+
+fn read(root: &Node, reader: &Reader) -> Option<RawConfig> {
+    RawConfig::read(root, reader)
+}
+
+/// By file in the order of their appearance, then by line: as people read.
+fn sorted(problems: Problems) -> Problems {
+    let mut files: Vec<Arc<str>> = Vec::new();
+    let mut sorted: Vec<((usize, usize, usize), Problem)> = Vec::new();
+    for problem in problems.iter() {
+        let key = match &problem.place {
+            None => (0, 0, 0),
+            Some(place) => {
+                let nth = files.iter().position(|file| *file == place.file).unwrap_or_else(|| {
+                    files.push(place.file.clone());
+                    files.len() - 1
+                });
+                (nth + 1, place.line, place.column)
+            }
+        };
+        sorted.push((key, problem.clone()));
+    }
+    sorted.sort_by_key(|(key, _)| *key);
+    sorted.into_iter().map(|(_, problem)| problem).collect()
+}
+
+impl From<check::Checked> for Config {
+    fn from(checked: check::Checked) -> Self {
+        Self {
+            evaluation_interval: checked.evaluation_interval,
+            external_labels: checked.external_labels,
+            jobs: checked.jobs,
+            graph: checked.graph,
+            incidents: checked.incidents,
+            escalation: checked.escalation,
+            sinks: checked.sinks,
+            server: checked.server,
+            data_dir: checked.data_dir,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What the file says: one struct for each section, each value read for itself.
+//!
+//! In:   the tree of a file, with settings from the environment and flags laid over it.
+//! Out:  sections whose values have types and places; what is absent is `None`, no default is filled in.
+//! Not:  whether values agree with each other is for `check` to say. A value that cannot be read becomes a problem and
+//!       an absent value, so that all problems are found in one go.
+
+mod component;
+mod incidents;
+mod read;
+mod scrape;
+mod sink;
+mod top;
+mod words;
+
+pub use component::{RawComponent, RawDependency, RawEdge};
+pub use incidents::{
+    RawCadence, RawEscalation, RawEscalationMatch, RawIncidentLabels, RawIncidents, RawMapped, RawPublish,
+    RawStep,
+};
+pub use read::{At, Entries, OneOrMany, Read, Reader, Scalar, Wrong};
+pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
+pub use sink::{RawSink, RawSinkEntry};
+pub use top::{RawConfig, RawGlobal, RawServer};
+pub use words::{AdapterWord, Bytes, Count, LanguageWord, Length, ListenAddress, Pattern, Selector, Zone};

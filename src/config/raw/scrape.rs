@@ -1,0 +1,162 @@
+//! `scrape_configs`, key by key as Prometheus has them.
+
+use crate::model::Secret;
+use crate::scrape::RelabelAction;
+
+use super::read::{At, Entries, allow, section};
+use super::words::{Bytes, Count, Length, Pattern};
+
+section! {
+    /// A job: targets that are scraped in the same way.
+    pub struct RawJob as "a scrape job" with at {
+        /// Its name, which becomes the label `job`.
+        #[schemars(required)]
+        job_name: At<String>,
+        /// How often each target is scraped.
+        scrape_interval: At<Length>,
+        /// How long one scrape may take; not longer than the interval.
+        scrape_timeout: At<Length>,
+        /// The path on the target; /metrics by default.
+        metrics_path: At<String>,
+        /// `http` or `https`; http by default.
+        scheme: At<String>,
+        /// Query parameters.
+        params: Entries<Vec<At<String>>>,
+        /// Whether labels of the page win over those of the target; false by default.
+        honor_labels: At<bool>,
+        /// Whether timestamps of the page are taken; true by default.
+        honor_timestamps: At<bool>,
+        /// Whether gzip is asked for; true by default.
+        enable_compression: At<bool>,
+        /// A user and a password.
+        basic_auth: RawBasicAuth,
+        /// A scheme and credentials.
+        authorization: RawAuthorization,
+        /// The older way to write `authorization`.
+        bearer_token: At<Secret>,
+        /// The older way to write `authorization` with a file.
+        bearer_token_file: At<String>,
+        /// How TLS is spoken.
+        tls_config: RawTls,
+        /// Rules on the labels of targets.
+        relabel_configs: Vec<RawRelabel>,
+        /// Rules on the labels of samples.
+        metric_relabel_configs: Vec<RawRelabel>,
+        /// The longest page, decompressed; 0 for no limit.
+        body_size_limit: At<Bytes>,
+        /// Most samples of a page; 0 for no limit.
+        sample_limit: At<Count>,
+        /// Most labels of a sample; 0 for no limit.
+        label_limit: At<Count>,
+        /// The longest name of a label; 0 for no limit.
+        label_name_length_limit: At<Count>,
+        /// The longest value of a label; 0 for no limit.
+        label_value_length_limit: At<Count>,
+        /// Most targets of the job; 0 for no limit.
+        target_limit: At<Count>,
+        /// Targets, as a list.
+        static_configs: Vec<RawStaticConfig>,
+    }
+    unused [
+        "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness", "follow_redirects",
+        "enable_http2", "no_proxy", "keep_dropped_targets", "native_histogram_bucket_limit",
+        "native_histogram_min_bucket_factor", "scrape_failure_log_file", "metric_name_validation_scheme",
+        "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms",
+        "scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",
+    ]
+    later [
+        "oauth2" => "use `authorization` with `credentials_file`",
+        "http_headers" => "use `authorization` where a header authenticates",
+        "proxy_url" => "let Fogsignal reach the target directly",
+        "proxy_from_environment" => "let Fogsignal reach the target directly",
+        "proxy_connect_header" => "let Fogsignal reach the target directly",
+    ]
+}
+
+section! {
+    /// A user and a password.
+    pub struct RawBasicAuth as "`basic_auth`" with at {
+        /// The user.
+        username: At<String>,
+        /// The password.
+        password: At<Secret>,
+        /// The file that holds the password; relative to this file, read at each use.
+        password_file: At<String>,
+    }
+    unused []
+    later [
+        "username_file" => "write `username`",
+        "username_ref" => "write `username`",
+        "password_ref" => "use `password_file`",
+    ]
+}
+
+section! {
+    /// A scheme and credentials.
+    pub struct RawAuthorization as "`authorization`" with at {
+        /// The scheme; Bearer by default.
+        r#type: At<String>,
+        /// The credentials.
+        credentials: At<Secret>,
+        /// The file that holds the credentials; relative to this file, read at each use.
+        credentials_file: At<String>,
+    }
+    unused []
+    later [ "credentials_ref" => "use `credentials_file`" ]
+}
+
+section! {
+    /// How TLS is spoken.
+    pub struct RawTls as "`tls_config`" {
+        /// The authorities to trust instead of the system's.
+        ca_file: At<String>,
+        /// Our certificate; with `key_file`.
+        cert_file: At<String>,
+        /// Our key; with `cert_file`.
+        key_file: At<String>,
+        /// The name to expect in the target's certificate.
+        server_name: At<String>,
+        /// Whether any certificate will do; false by default.
+        insecure_skip_verify: At<bool>,
+    }
+    unused [ "min_version", "max_version" ]
+    later [
+        "ca" => "use `ca_file`", "cert" => "use `cert_file`", "key" => "use `key_file`",
+        "ca_ref" => "use `ca_file`", "cert_ref" => "use `cert_file`", "key_ref" => "use `key_file`",
+    ]
+}
+
+section! {
+    /// Targets, as a list, with labels for all of them.
+    pub struct RawStaticConfig as "an entry of `static_configs`" with at {
+        /// `host:port` each.
+        #[schemars(required)]
+        targets: Vec<At<String>>,
+        /// Labels that all of them get.
+        labels: Entries<At<String>>,
+    }
+    unused []
+    later []
+}
+
+section! {
+    /// A rule on labels.
+    pub struct RawRelabel as "a relabelling rule" with at {
+        /// The labels whose values are joined.
+        source_labels: Vec<At<String>>,
+        /// What joins them; `;` by default.
+        separator: At<String>,
+        /// What the joined values (or names of labels) must match as a whole; `(.*)` by default.
+        regex: At<Pattern>,
+        /// For `hashmod`.
+        modulus: At<Count>,
+        /// The label that is set.
+        target_label: At<String>,
+        /// What it is set to; `$1` by default.
+        replacement: At<String>,
+        /// What is done; replace by default.
+        action: At<RelabelAction>,
+    }
+    unused []
+    later []
+}

@@ -1,0 +1,361 @@
+//! Values that are written as one text, and how each is read.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use regex::Regex;
+use serde_json::{Value as Json, json};
+
+use crate::config::selector;
+use crate::config::suggest;
+use crate::delivery::Audience;
+use crate::incidents::PublishMode;
+use crate::model::{
+    ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
+};
+use crate::scrape::RelabelAction;
+
+use super::read::{Scalar, Wrong};
+
+impl Scalar for String {
+    const WHAT: &'static str = "a text";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        Ok(text.to_owned())
+    }
+
+    fn schema() -> Json {
+        json!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+impl Scalar for bool {
+    const WHAT: &'static str = "`true` or `false`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "true" | "True" | "TRUE" => Ok(true),
+            "false" | "False" | "FALSE" => Ok(false),
+            other => Err(Wrong::new(format!("`{other}` is neither `true` nor `false`"))),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "boolean"})
+    }
+}
+
+impl Scalar for Secret {
+    const WHAT: &'static str = "a secret text";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        if text.is_empty() { Err(Wrong::new("a secret is empty")) } else { Ok(Self::new(text)) }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "minLength": 1})
+    }
+}
+
+macro_rules! names {
+    ($($name:ident: $what:literal),*) => {
+        $(impl Scalar for $name {
+            const WHAT: &'static str = $what;
+
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                Self::new(text).map_err(|error| {
+                    Wrong::new(error.to_string()).hint("use letters, digits, `-`, `_` and `.`, at most 128 of them")
+                })
+            }
+
+            fn schema() -> Json {
+                json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,128}$"})
+            }
+        })*
+    };
+}
+names!(ComponentId: "a component's id", SinkName: "a sink's name");
+
+/// A type that a few fixed words stand for.
+macro_rules! words {
+    ($($(#[$meta:meta])* $name:ty as $what:literal { $($word:literal => $value:expr),* $(,)? })*) => {
+        $(impl Scalar for $name {
+            const WHAT: &'static str = $what;
+
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                match text {
+                    $($word => Ok($value),)*
+                    other => Err(Wrong {
+                        what: format!("`{other}` is not {}", Self::WHAT),
+                        hint: suggest::hint(other, [$($word),*]),
+                    }),
+                }
+            }
+
+            fn schema() -> Json {
+                json!({"type": "string", "enum": [$($word),*]})
+            }
+        })*
+    };
+}
+
+words! {
+    Severity as "a severity" {
+        "minor" => Self::Minor, "major" => Self::Major, "critical" => Self::Critical,
+    }
+    ComponentStatus as "a component status that can be passed on" {
+        "degraded_performance" => Self::DegradedPerformance,
+        "partial_outage" => Self::PartialOutage,
+        "major_outage" => Self::MajorOutage,
+    }
+    Audience as "an audience" {
+        "customers" => Self::Customers, "responders" => Self::Responders,
+    }
+    RelabelAction as "a relabelling action" {
+        "replace" => Self::Replace, "keep" => Self::Keep, "drop" => Self::Drop,
+        "keepequal" => Self::KeepEqual, "dropequal" => Self::DropEqual, "hashmod" => Self::HashMod,
+        "labelmap" => Self::LabelMap, "labeldrop" => Self::LabelDrop, "labelkeep" => Self::LabelKeep,
+        "lowercase" => Self::Lowercase, "uppercase" => Self::Uppercase,
+    }
+}
+
+impl Scalar for PublishMode {
+    const WHAT: &'static str = "a way to publish";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            "approve" => Err(Wrong::new("`approve` is not supported yet").hint("use `auto` or `off`")),
+            other => Err(Wrong {
+                what: format!("`{other}` is not {}", Self::WHAT),
+                hint: suggest::hint(other, ["auto", "off"]),
+            }),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "enum": ["auto", "off"]})
+    }
+}
+
+/// The language of posts.
+#[derive(Clone, Copy)]
+pub struct LanguageWord(pub crate::incidents::Language);
+
+impl Scalar for LanguageWord {
+    const WHAT: &'static str = "a language";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "en" => Ok(Self(crate::incidents::Language::English)),
+            other => Err(Wrong::new(format!("the language `{other}` is not supported yet")).hint("use `en`")),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "enum": ["en"]})
+    }
+}
+
+/// What carries a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AdapterWord {
+    /// `webhook`
+    Webhook,
+    /// `stdout`
+    Stdout,
+}
+
+/// Adapters that people expect and that do not exist yet.
+const LATER_ADAPTERS: [&str; 12] = [
+    "statuspage",
+    "slack",
+    "pagerduty",
+    "opsgenie",
+    "email",
+    "command",
+    "file",
+    "teams",
+    "telegram",
+    "discord",
+    "alertmanager",
+    "cachet",
+];
+
+impl Scalar for AdapterWord {
+    const WHAT: &'static str = "an adapter";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "webhook" => Ok(Self::Webhook),
+            "stdout" => Ok(Self::Stdout),
+            later if LATER_ADAPTERS.contains(&later) => {
+                Err(Wrong::new(format!("the adapter `{later}` is not supported yet"))
+                    .hint("use `webhook` or `stdout`"))
+            }
+            other => Err(Wrong {
+                what: format!("`{other}` is not an adapter"),
+                hint: suggest::hint(other, ["webhook", "stdout"]),
+            }),
+        }
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "enum": ["webhook", "stdout"]})
+    }
+}
+
+/// A duration: `15s`, `1h30m`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Length(pub Duration);
+
+impl Scalar for Length {
+    const WHAT: &'static str = "a duration such as `30s`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        parse_duration(text).map(Self).map_err(|error| match text.parse::<u64>() {
+            Ok(_) => Wrong::new(format!("`{text}` has no unit")).hint(format!("did you mean `{text}s`?")),
+            Err(_) => Wrong::new(error.to_string()),
+        })
+    }
+
+    fn schema() -> Json {
+        json!({"type": ["string", "integer"], "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"})
+    }
+}
+
+impl std::fmt::Display for Length {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&format_duration(self.0))
+    }
+}
+
+/// A number of things; 0 is no limit, where it is a limit.
+#[derive(Clone, Copy)]
+pub struct Count(pub u64);
+
+impl Scalar for Count {
+    const WHAT: &'static str = "a whole number";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| Wrong::new(format!("`{text}` is not a whole number of at least 0")))
+    }
+
+    fn schema() -> Json {
+        json!({"type": "integer", "minimum": 0})
+    }
+}
+
+/// A number of bytes: `10MB`. Units count by 1024, with or without an `i`, as in Prometheus; 0 is no limit.
+#[derive(Clone, Copy)]
+pub struct Bytes(pub u64);
+
+impl Scalar for Bytes {
+    const WHAT: &'static str = "a size such as `10MB`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let factor = match &text[digits..] {
+            "B" => Some(1_u64),
+            "" if text == "0" => Some(1),
+            "KB" | "KiB" => Some(1 << 10),
+            "MB" | "MiB" => Some(1 << 20),
+            "GB" | "GiB" => Some(1 << 30),
+            "TB" | "TiB" => Some(1 << 40),
+            "PB" | "PiB" => Some(1 << 50),
+            "EB" | "EiB" => Some(1 << 60),
+            _ => None,
+        };
+        let number: Option<u64> = text[..digits].parse().ok();
+        factor.zip(number).and_then(|(factor, number)| number.checked_mul(factor)).map(Self).ok_or_else(
+            || Wrong::new(format!("`{text}` is not a size")).hint("write for example `512KB` or `10MB`"),
+        )
+    }
+
+    fn schema() -> Json {
+        json!({"type": ["string", "integer"], "pattern": "^(0|[0-9]+([KMGTPE]i?)?B)$"})
+    }
+}
+
+/// An address to listen on: `127.0.0.1:9096`, `[::]:9096`, or `:9096` for all of them.
+#[derive(Clone, Copy)]
+pub struct ListenAddress(pub SocketAddr);
+
+impl Scalar for ListenAddress {
+    const WHAT: &'static str = "an address such as `127.0.0.1:9096`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let address = match text.strip_prefix(':') {
+            Some(port) => format!("[::]:{port}"),
+            None => text.replacen("localhost:", "127.0.0.1:", usize::from(text.starts_with("localhost:"))),
+        };
+        address.parse().map(Self).map_err(|_| {
+            Wrong::new(format!("`{text}` is not an address to listen on"))
+                .hint("write an IP address and a port, such as `127.0.0.1:9096` or `0.0.0.0:9096`")
+        })
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string", "pattern": ":[0-9]+$"})
+    }
+}
+
+/// A time zone by its IANA name.
+#[derive(Clone, Copy)]
+pub struct Zone(pub Tz);
+
+impl Scalar for Zone {
+    const WHAT: &'static str = "a time zone such as `Europe/Berlin`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        text.parse().map(Self).map_err(|_| Wrong {
+            what: format!("`{text}` is not a time zone"),
+            hint: suggest::hint(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
+                .or_else(|| Some("use a name of the IANA database, such as `America/Sao_Paulo`".to_owned())),
+        })
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string"})
+    }
+}
+
+/// A regular expression, anchored at both ends.
+#[derive(Clone)]
+pub struct Pattern(pub Regex);
+
+impl Scalar for Pattern {
+    const WHAT: &'static str = "a regular expression";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        Matcher::anchored(text).map(Self).map_err(|error| {
+            let reason = error.to_string();
+            let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Wrong::new(format!("`{text}` is not a regular expression: {last}"))
+        })
+    }
+
+    fn schema() -> Json {
+        json!({"type": ["string", "number"]})
+    }
+}
+
+/// A selector of series: `{job="x"}`.
+#[derive(Clone)]
+pub struct Selector(pub Vec<Matcher>);
+
+impl Scalar for Selector {
+    const WHAT: &'static str = "a selector such as `{job=\"x\"}`";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        selector::parse(text).map(Self)
+    }
+
+    fn schema() -> Json {
+        json!({"type": "string"})
+    }
+}
