@@ -15,6 +15,7 @@ mod hidden;
 mod layers;
 mod load;
 mod raw;
+mod reload;
 mod selector;
 mod settings;
 mod suggest;
@@ -22,4 +23,8 @@ mod yaml;
 
 pub use files::{Disk, Files};
 pub use load::{Sources, load, load_with};
+pub use reload::{Changes, changes};
 pub use settings::{Config, ServerSettings};
+
+#[cfg(test)]
+mod tests;

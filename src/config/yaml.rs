@@ -81,12 +81,7 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Box<Problem>> {
         Ok(tree) => Ok(node(tree, text)),
         Err(error) => {
             let location = error.location();
-            let mut what = error.to_string();
-            if let Some(at) = what.find("line ").filter(|at| *at < 12) {
-                // The place is said by `Place`; the sentence begins after `line 1 column 2: `.
-                what = what[at..].split_once(": ").map_or(what.clone(), |(_, rest)| rest.to_owned());
-            }
-            let what = what.lines().next().unwrap_or("it cannot be read").to_owned();
+            let what = words(&error);
             let place = location.map_or_else(
                 || Place::whole_file(file),
                 |location| Place::new(file, &super::hidden::mask_lines(text), span_of(location, text)),
@@ -94,6 +89,16 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Node, Box<Problem>> {
             Err(Box::new(Problem::error(place, format!("not valid YAML: {what}"))))
         }
     }
+}
+
+/// What is wrong, without the place, which `Place` says.
+fn words(error: &serde_saphyr::Error) -> String {
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error.without_snippet() {
+        return format!("the key `{key}` is given twice");
+    }
+    let text = error.without_snippet().to_string();
+    let first = text.lines().next().unwrap_or("it cannot be read");
+    first.rsplit_once(" at line ").map_or(first, |(what, _)| what).to_owned()
 }
 
 /// The bytes that a location covers; where it does not say, from its line and column.
@@ -276,8 +281,8 @@ mod tests {
             assert_eq!(problem.to_string(), expected, "{text}");
             assert!(!problem.render(false).contains("hunter2"), "{}", problem.render(false));
         };
-        check("a: 1\na: 2\n", "f.yml:2:1: not valid YAML: duplicate mapping key: a");
-        check("a: [1, 2\n", "f.yml:2:1: not valid YAML: ");
-        check("password: \"hunter2\nb: 1\n", "f.yml:2:1: not valid YAML: ");
+        check("a: 1\na: 2\n", "f.yml:2:1: not valid YAML: the key `a` is given twice");
+        check("a: [1, 2\n", "f.yml:1:4: not valid YAML: unclosed bracket '['");
+        check("password: \"hunter2\nb: 1\n", "f.yml:1:11: not valid YAML: unclosed quote");
     }
 }

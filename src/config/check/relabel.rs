@@ -12,6 +12,9 @@ pub(super) fn rules(raw: Vec<RawRelabel>, cx: &Context<'_>) -> Vec<RelabelRule> 
 }
 
 fn rule(raw: RawRelabel, cx: &Context<'_>) -> Option<RelabelRule> {
+    if cx.reader.is_unreadable(&raw.at, "action") {
+        return None;
+    }
     let action = raw.action.as_ref().map_or(RelabelAction::Replace, |action| action.value);
     check_keys(&raw, action, cx);
     check_target(&raw, action, cx);
@@ -72,6 +75,7 @@ fn check_target(raw: &RawRelabel, action: RelabelAction, cx: &Context<'_>) {
         return;
     }
     match raw.target_label.as_ref().filter(|target| !target.value.is_empty()) {
+        None if cx.reader.is_unreadable(&raw.at, "target_label") => {}
         None => cx.error(&raw.at, format!("the action `{}` needs `target_label`", word(action))),
         Some(target) if action == Replace => check_template(target, "`target_label`", cx),
         Some(target) if target.value.contains('$') => cx.error(

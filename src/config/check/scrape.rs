@@ -48,12 +48,13 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
         path.value
     });
     let params = raw.params.map(|params| params.0).unwrap_or_default().into_iter();
-    let name = cx.reader.required(raw.job_name, &raw.at, "job_name", "a scrape job")?;
-    if name.value.is_empty() {
+    let name = cx.reader.required(raw.job_name, &raw.at, "job_name", "a scrape job");
+    if let Some(name) = name.as_ref().filter(|name| name.value.is_empty()) {
         cx.error(&name.at, "`job_name` is empty");
     }
-    Some(Job {
-        name: name.value,
+    let job = Job {
+        // Only the name is still missing where it was not written: the rest is checked all the same.
+        name: name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
         interval,
         timeout,
         metrics_path,
@@ -75,7 +76,8 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
             .into_iter()
             .filter_map(|group| targets(group, cx))
             .collect(),
-    })
+    };
+    name.map(|_| job)
 }
 
 /// As in Prometheus: a job's own interval may be shorter than the timeout of `global`, which then follows it.
@@ -142,7 +144,9 @@ fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
 }
 
 fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
-    let given = raw.credentials.is_some() || raw.credentials_file.is_some();
+    let unreadable =
+        ["credentials", "credentials_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
+    let given = unreadable || raw.credentials.is_some() || raw.credentials_file.is_some();
     let kind = raw.r#type.map_or("Bearer".to_owned(), |kind| {
         let trimmed = kind.value.trim();
         if trimmed.eq_ignore_ascii_case("basic") {

@@ -56,7 +56,8 @@ fn sink(mut raw: RawSink, cx: &Context<'_>) -> Option<SinkSettings> {
 }
 
 fn webhook(raw: RawSink, cx: &Context<'_>) -> Option<Adapter> {
-    let given = raw.url.is_some() || raw.url_file.is_some();
+    let unreadable = ["url", "url_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
+    let given = unreadable || raw.url.is_some() || raw.url_file.is_some();
     if let Some(url) = &raw.url
         && let Err(wrong) = check_url(url.value.expose())
     {

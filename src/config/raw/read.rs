@@ -16,6 +16,8 @@ pub struct Reader {
     file: Arc<str>,
     text: String,
     problems: RefCell<Problems>,
+    /// Keys of sections that were written, but could not be read.
+    unreadable: RefCell<Vec<(Where, &'static str)>>,
 }
 
 /// Why a text is not what it should be. Never repeats the text of a secret.
@@ -42,7 +44,7 @@ impl Wrong {
 impl Reader {
     /// For a file; `text` must hold no secret any more.
     pub fn new(file: &Arc<str>, text: String) -> Self {
-        Self { file: file.clone(), text, problems: RefCell::default() }
+        Self { file: file.clone(), text, problems: RefCell::default(), unreadable: RefCell::default() }
     }
 
     /// All that was noted.
@@ -73,12 +75,17 @@ impl Reader {
         self.problems.borrow_mut().extend(problems);
     }
 
-    /// The value, or a problem that it is missing.
+    /// The value, or a problem that it is missing; one that was written wrongly is a problem already.
     pub fn required<T>(&self, value: Option<T>, section: &Where, key: &str, what: &str) -> Option<T> {
-        if value.is_none() {
+        if value.is_none() && !self.is_unreadable(section, key) {
             self.error(section, format!("{what} needs `{key}`"));
         }
         value
+    }
+
+    /// Whether a key of a section was written, but could not be read.
+    pub fn is_unreadable(&self, section: &Where, key: &str) -> bool {
+        self.unreadable.borrow().iter().any(|(at, name)| at == section && *name == key)
     }
 
     fn note(&self, at: &Where, wrong: Wrong, problem: fn(Option<Place>, String) -> Problem) {
@@ -105,8 +112,15 @@ impl Reader {
     }
 
     /// The value of a key of a section; nothing written is nothing set.
-    pub fn field<T: Read>(&self, node: &Node) -> Option<T> {
-        if matches!(node.kind, Kind::Null) { None } else { T::read(node, self) }
+    pub fn field<T: Read>(&self, section: &Where, key: &'static str, node: &Node) -> Option<T> {
+        if matches!(node.kind, Kind::Null) {
+            return None;
+        }
+        let value = T::read(node, self);
+        if value.is_none() {
+            self.unreadable.borrow_mut().push((section.clone(), key));
+        }
+        value
     }
 
     /// Notes a key that no section of this kind has.
@@ -306,7 +320,7 @@ macro_rules! section {
                 for (name, value) in entries {
                     let text = name.text.as_str();
                     $( if text == key(stringify!($field)) {
-                        section.$field = reader.field(value);
+                        section.$field = reader.field(&node.at, key(stringify!($field)), value);
                         continue;
                     } )*
                     $( if text == $later {

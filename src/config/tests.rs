@@ -1,0 +1,380 @@
+//! Whole configurations, from files in memory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::model::{Problems, Severity};
+use crate::scrape::Authorization;
+
+/// Files that lie in memory, by path.
+#[derive(Default)]
+struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Memory {
+    fn with(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.0.insert(path.into(), content.into());
+        self
+    }
+}
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let names = self.0.keys().filter(|path| path.parent() == Some(directory));
+        Ok(names.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+    }
+}
+
+fn sources() -> Sources {
+    Sources { file: "/etc/f.yml".into(), ..Sources::default() }
+}
+
+fn try_load(text: &str) -> Result<(Config, Problems), Problems> {
+    load_with(&sources(), &Memory::default().with("/etc/f.yml", text))
+}
+
+fn good(text: &str) -> Config {
+    let (config, problems) = try_load(text).unwrap_or_else(|problems| panic!("{problems}\n\n{text}"));
+    assert!(problems.is_empty(), "{problems}");
+    config
+}
+
+/// The problems of a text, one a line, without the file's name.
+fn problems(text: &str) -> String {
+    let problems = match try_load(text) {
+        Ok((_, warnings)) => warnings,
+        Err(problems) => problems,
+    };
+    problems.to_string().replace("/etc/f.yml:", "")
+}
+
+fn bad(text: &str, expected: &str) {
+    let found = problems(text);
+    assert_eq!(found.trim(), expected.trim(), "of\n{text}");
+}
+
+const JOB: &str = "scrape_configs:\n  - job_name: a\n    static_configs: [{targets: ['a:1']}]\n";
+
+#[test]
+fn a_job_has_prometheuss_defaults() {
+    let config = good(JOB);
+    let job = &config.jobs[0];
+    assert_eq!((job.interval.as_secs(), job.timeout.as_secs()), (60, 10));
+    assert_eq!((job.metrics_path.as_str(), job.scheme.as_str()), ("/metrics", "http"));
+    assert!(!job.honor_labels && job.honor_timestamps && job.enable_compression);
+    assert_eq!(job.limits.body_bytes, Some(100 << 20));
+    assert_eq!(job.limits.samples, None);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:9096");
+    assert_eq!(config.data_dir, Path::new("data"));
+    assert_eq!(config.evaluation_interval, Duration::from_secs(60));
+}
+
+#[test]
+fn a_job_takes_from_global_what_it_does_not_say() {
+    let config = good(
+        "global: {scrape_interval: 5s, sample_limit: 7, body_size_limit: 10MB, label_limit: 3}\n\
+         scrape_configs:\n  - {job_name: a, sample_limit: 0}\n  - {job_name: b, scrape_interval: 30s, body_size_limit: 0}\n",
+    );
+    let (a, b) = (&config.jobs[0], &config.jobs[1]);
+    assert_eq!((a.interval.as_secs(), a.timeout.as_secs()), (5, 5));
+    assert_eq!((b.interval.as_secs(), b.timeout.as_secs()), (30, 10));
+    assert_eq!((a.limits.samples, a.limits.body_bytes, a.limits.labels), (None, Some(10 << 20), Some(3)));
+    assert_eq!((b.limits.samples, b.limits.body_bytes), (Some(7), None));
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_their_places() {
+    bad(
+        r#"
+global: {scrape_intreval: 15s, evaluation_interval: 15}
+scrape_configs:
+  - job_name: a
+    scrape_interval: 10s
+    scrape_timeout: 20s
+    honor_labels: yes
+    static_configs: [{targets: 'a:1'}]
+  - job_name: a
+    metrics_path: metrics
+  - static_configs:
+      - targets: ['http://a:1/metrics']
+components:
+  - {id: db, depends_on: [crm]}
+  - {id: crm, depends_on: [db, dbb]}
+server: {listen: nowhere}
+sinks:
+  - {name: ops, adapter: webhok, audience: responders}
+  - {name: page, adapter: stdout, audience: responders, url: 'http://x'}
+escalation:
+  - {match: {severity: huge}, steps: [{page: [opps]}]}
+"#,
+        r#"
+2:10: `global` has no key `scrape_intreval` (hint: did you mean `scrape_interval`?)
+2:53: `15` has no unit (hint: did you mean `15s`?)
+6:21: the scrape timeout 20s is longer than the scrape interval 10s (hint: a scrape must end before the next one begins)
+7:19: `yes` is neither `true` nor `false`
+8:32: expected a list, found a single value (hint: begin each entry with `- `)
+9:15: there are two jobs called `a`
+10:19: the path `metrics` does not begin with `/`
+11:5: a scrape job needs `job_name`
+12:19: the target `http://a:1/metrics` is not of the form `host:port` (hint: the scheme goes into `scheme`, the path into `metrics_path`)
+14:27: components depend on each other in a cycle: crm → db → crm (hint: take out one of these edges: an outage has to begin somewhere)
+15:32: component `crm` depends on `dbb`, which is not defined (hint: did you mean `db`?)
+16:18: `nowhere` is not an address to listen on (hint: write an IP address and a port, such as `127.0.0.1:9096` or `0.0.0.0:9096`)
+18:26: `webhok` is not an adapter (hint: did you mean `webhook`?)
+19:62: the adapter `stdout` has no use for `url`
+21:24: `huge` is not a severity (hint: known: `minor`, `major`, `critical`)
+21:47: there is no sink `opps` (hint: did you mean `ops`?)
+"#,
+    );
+}
+
+#[test]
+fn a_prometheus_configuration_starts_with_one_warning_for_each_key_not_used() {
+    let text = format!(
+        "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['am:9093']}}]}}]}}\nremote_write: [{{url: 'http://x'}}]\n\
+         storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{scrape_protocols: [PrometheusText0.0.4]}}\n{JOB}    \
+         follow_redirects: true\n"
+    );
+    bad(
+        &text,
+        "1:1: warning: `alerting` is not used by Fogsignal\n2:1: warning: `remote_write` is not used by Fogsignal\n\
+         3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `scrape_protocols` is not used by Fogsignal\n\
+         8:5: warning: `follow_redirects` is not used by Fogsignal",
+    );
+    assert!(try_load(&text).is_ok());
+}
+
+#[test]
+fn what_is_not_supported_yet_is_said_by_name() {
+    bad(
+        "scrape_configs:\n  - {job_name: a, kubernetes_sd_configs: [{role: pod}]}\n  - {job_name: b, oauth2: {}}\n",
+        "2:19: service discovery through `kubernetes_sd_configs` is not supported yet (hint: list the targets in \
+         `static_configs`)\n3:19: `oauth2` is not supported yet (hint: use `authorization` with `credentials_file`)",
+    );
+    bad(
+        "status_page: {listen: ':9097'}\nincidents: {publish: {mode: approve, fallback_after: 5m}, language: pt-BR}\n",
+        "1:1: `status_page` is not supported yet (hint: take it out until the public page exists; the operators' API is \
+         under `server`)\n2:29: `approve` is not supported yet (hint: use `auto` or `off`)\n2:38: `fallback_after` is \
+         not supported yet (hint: take it out until drafts can be approved)\n2:69: the language `pt-BR` is not supported \
+         yet (hint: use `en`)",
+    );
+    bad(
+        "sinks: [{name: p, adapter: statuspage, audience: customers, page_id: abc, api_key_file: x}]\nescalation:\n  - steps: [{page: p}]\n",
+        "1:28: the adapter `statuspage` is not supported yet (hint: use `webhook` or `stdout`)",
+    );
+}
+
+#[test]
+fn cycles_are_named_at_the_edge_that_closes_them() {
+    bad(
+        "components:\n  - {id: a, depends_on: [b]}\n  - {id: b, depends_on: [{on: c}]}\n  - id: c\n    depends_on:\n      - a\n  - {id: d, depends_on: [aa, d]}\n  - {id: a}\n",
+        "6:9: components depend on each other in a cycle: a → b → c → a (hint: take out one of these edges: an outage has to \
+         begin somewhere)\n7:26: component `d` depends on `aa`, which is not defined (hint: did you mean `a`?)\n7:30: \
+         components depend on each other in a cycle: d → d (hint: take out one of these edges: an outage has to begin \
+         somewhere)\n8:10: component `a` is defined twice",
+    );
+}
+
+#[test]
+fn an_unknown_sink_is_named_with_those_that_exist() {
+    bad(
+        "sinks:\n  - {name: ops, adapter: stdout, audience: responders}\n  - {name: page, adapter: stdout, audience: customers}\n\
+         escalation:\n  - steps:\n      - page: [nobody, page]\n        after: 10m\n      - {page: opps, after: 5m, repeat: 5s}\n  - {match: {component: x}, steps: []}\n",
+        "6:16: there is no sink `nobody` (hint: known: `ops`, `page`)\n6:24: the sink `page` is for customers, who are not \
+         paged (hint: page a sink of `audience: responders`)\n8:16: there is no sink `opps` (hint: did you mean `ops`?)\n\
+         8:29: this step comes after 5m, but the one before it after 10m (hint: `after` counts from the start of the \
+         policy; write the steps in order of time)\n8:41: `repeat` 5s is shorter than 1m\n9:5: an escalation policy \
+         without steps pages nobody\n9:25: there is no component `x`",
+    );
+}
+
+#[test]
+fn a_secret_and_its_file_exclude_each_other() {
+    bad(
+        "scrape_configs:\n  - {job_name: a, basic_auth: {username: u, password: hunter2, password_file: p}}\n\
+         \x20 - {job_name: b, authorization: {credentials: hunter2, credentials_file: p}, basic_auth: {}}\n\
+         \x20 - {job_name: c, authorization: {type: Basic}}\n",
+        "2:79: `password` and `password_file` are both given (hint: keep one of them)\n3:5: a job can authenticate in one way \
+         only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)\n4:34: `authorization` needs \
+         `credentials` or `credentials_file`\n4:41: `authorization` cannot be of type `Basic` (hint: use `basic_auth`)",
+    );
+    let config = good("scrape_configs:\n  - {job_name: a, authorization: {credentials_file: keys/token}}\n");
+    let expected = "Some(Credentials { kind: \"Bearer\", credentials: File(\"/etc/keys/token\") })";
+    assert_eq!(format!("{:?}", config.jobs[0].authorization), expected);
+}
+
+#[test]
+fn relabelling_is_held_to_prometheuss_rules() {
+    let rule = |rule: &str| format!("scrape_configs:\n- job_name: a\n  relabel_configs:\n  - {rule}\n");
+    for text in [
+        "{source_labels: [a], target_label: b}",
+        "{source_labels: [a], regex: '(.+):.*', target_label: '${1}_x', replacement: ''}",
+        "{source_labels: [a], action: hashmod, modulus: 8, target_label: __tmp}",
+        "{action: labelmap, regex: 'x_(.+)', replacement: 'y_$1'}",
+        "{action: labeldrop, regex: 'x_.*'}",
+        "{source_labels: [a], action: keepequal, target_label: b}",
+        "{source_labels: [a], action: lowercase, target_label: b, separator: '-'}",
+        "{action: keep, source_labels: [a], regex: 5}",
+    ] {
+        good(&rule(text));
+    }
+    for (text, expected) in [
+        ("{source_labels: [a]}", "4:5: the action `replace` needs `target_label`"),
+        ("{action: hashmod, target_label: b}", "4:5: the action `hashmod` needs a `modulus` above 0"),
+        (
+            "{action: labeldrop, regex: a, source_labels: [b]}",
+            "4:51: the action `labeldrop` has no use for `source_labels` (hint: it takes `regex`)",
+        ),
+        ("{action: relabel}", "4:14: `relabel` is not a relabelling action (hint: did you mean `replace`?)"),
+        (
+            "{action: uppercase, target_label: '$1'}",
+            "4:39: the action `uppercase` takes a plain label as `target_label`, without `$`",
+        ),
+        (
+            "{target_label: '${1'}",
+            "4:20: `target_label` `${1` is not a label's name (hint: write `$1` or `${1}` for what the regular expression found)",
+        ),
+    ] {
+        bad(&rule(text), expected);
+    }
+    assert!(problems(&rule("{target_label: b, regex: 'a('}")).contains("`a(` is not a regular expression"));
+}
+
+#[test]
+fn incidents_are_read_with_their_defaults() {
+    let config = good(
+        "incidents:\n  timezone: America/Sao_Paulo\n  open_at: major\n  watch: 20m\n  cadence: {major: 10m, monitoring: 45m}\n  publish: {after: 2m}\n",
+    );
+    let incidents = &config.incidents;
+    let default = crate::incidents::Settings::default();
+    assert_eq!(incidents.timezone, chrono_tz::America::Sao_Paulo);
+    assert_eq!((incidents.open_at, incidents.page_at), (Severity::Major, Severity::Major));
+    assert_eq!(incidents.watch.as_secs(), 1200);
+    assert_eq!(incidents.cadence.major.as_secs(), 600);
+    assert_eq!(incidents.cadence.by_status[&crate::incidents::Status::Monitoring].as_secs(), 2700);
+    assert_eq!(
+        incidents.cadence.by_status[&crate::incidents::Status::Identified],
+        default.cadence.by_status[&crate::incidents::Status::Identified]
+    );
+    assert_eq!(incidents.publish.after.as_secs(), 120);
+    bad(
+        "incidents: {timezone: Sao_Paulo, watch: 1h, watch_cap: 30m, cadence: {major: 30s}}\n",
+        "1:23: `Sao_Paulo` is not a time zone (hint: use a name of the IANA database, such as `America/Sao_Paulo`)\n1:56: \
+         `watch_cap` 30m is shorter than `watch` 1h\n1:70: `lead` 45s is not shorter than the shortest cadence 30s (hint: an \
+         update is committed that long before it was promised)",
+    );
+}
+
+#[test]
+fn the_environment_and_flags_stand_above_the_file_and_are_named() {
+    let files =
+        Memory::default().with("/etc/f.yml", format!("data_dir: d\nserver: {{listen: 'bad'}}\n{JOB}"));
+    let mut sources = sources();
+    sources.environment = vec![
+        ("FOGSIGNAL__SERVER__LISTEN".to_owned(), "0.0.0.0:9096".to_owned()),
+        ("FOGSIGNAL__GLOBAL__SCRAPE_INTERVAL".to_owned(), "20s".to_owned()),
+        ("PATH".to_owned(), "/bin".to_owned()),
+    ];
+    sources.overrides = vec![("data_dir".to_owned(), "here".to_owned())];
+    let (config, _) = load_with(&sources, &files).expect("it loads");
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:9096");
+    assert_eq!(config.jobs[0].interval.as_secs(), 20);
+    assert_eq!(config.data_dir, Path::new("here"));
+
+    sources.environment = vec![("FOGSIGNAL__SERVER__LISTEN".to_owned(), "nine".to_owned())];
+    sources.overrides = vec![("global.scrape_timeout".to_owned(), "2h".to_owned())];
+    let problems = load_with(&sources, &files).expect_err("it is wrong");
+    assert_eq!(
+        problems.to_string(),
+        "`FOGSIGNAL__SERVER__LISTEN`: `nine` is not an address to listen on (hint: write an IP address and a port, such as \
+         `127.0.0.1:9096` or `0.0.0.0:9096`)\n`--global.scrape_timeout`: the scrape timeout 2h is longer than the scrape \
+         interval 1m (hint: a scrape must end before the next one begins)"
+    );
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let config = good("data_dir: ../var\nscrape_configs: [{job_name: a, tls_config: {ca_file: ca.pem}}]\n");
+    assert_eq!(config.data_dir, Path::new("/etc/../var"));
+    assert_eq!(config.jobs[0].tls.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_plainly() {
+    let check = |files: Memory, expected: &str| {
+        let problems = load_with(&sources(), &files).expect_err("it is wrong");
+        assert_eq!(problems.to_string(), expected);
+    };
+    check(Memory::default(), "cannot read `/etc/f.yml`: there is no such file");
+    check(
+        Memory::default().with("/etc/f.yml", "# nothing\n"),
+        "`/etc/f.yml` is empty (hint: the shortest configuration that does something has `scrape_configs` and `rule_files`)",
+    );
+    check(
+        Memory::default().with("/etc/f.yml", b"a: 1\nb: \xff\n".to_vec()),
+        "/etc/f.yml:2:4: the file is not valid UTF-8 from here on (hint: save it as UTF-8)",
+    );
+    check(
+        Memory::default().with("/etc/f.yml", "- a\n"),
+        "/etc/f.yml:1:1: the configuration must be a map of keys and values, not a list",
+    );
+    let directory =
+        load(&Sources { file: std::env::temp_dir(), ..Sources::default() }).expect_err("it is wrong");
+    assert!(directory.to_string().contains("it is a directory"), "{directory}");
+}
+
+const SECRETS: &str = "scrape_configs:
+  - {job_name: a, basic_auth: {username: u, password: hunter2}}
+  - {job_name: b, authorization: {credentials: hunter3}}
+  - {job_name: c, bearer_token: hunter4}
+sinks:
+  - {name: w, adapter: webhook, audience: customers, url: 'https://x/hunter5', secret: whsec_aHVudGVyNg==}
+";
+
+#[test]
+fn secrets_are_never_shown() {
+    let config = good(SECRETS);
+    assert!(matches!(
+        &config.jobs[0].authorization,
+        Some(Authorization::Basic { username, .. }) if username == "u"
+    ));
+    let shown = format!("{config:?} {config:#?}");
+    let wrong = SECRETS.replace("username: u", "usrname: u").replace("'https://", "'ftp://");
+    let wrong =
+        wrong.replace("whsec_", "whsec_?").replace("credentials: hunter3", "credentials: hunter3, x: 1");
+    let problems = try_load(&wrong).expect_err("it is wrong");
+    let shown = format!("{shown} {problems} {} {problems:?}", problems.render(false));
+    for secret in ["hunter", "aHVudGVyNg"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn a_reload_says_what_changed_and_keeps_what_needs_a_restart() {
+    let old = good(&format!("{JOB}data_dir: a\ncomponents: [{{id: x}}]\n"));
+    let mut new = good(
+        "scrape_configs: [{job_name: a, scrape_interval: 5s}, {job_name: b}, {job_name: c}]\ndata_dir: b\nserver: {listen: ':1'}\nincidents: {watch: 1m}\n",
+    );
+    let found = changes(&old, &mut new);
+    assert_eq!(
+        found.to_string(),
+        "2 jobs added: b, c; 1 job changed: a; 1 component removed: x; the settings of incidents changed"
+    );
+    assert_eq!(
+        found.needs_restart,
+        [
+            "`server.listen` [::]:1 needs a restart; still listening on 127.0.0.1:9096",
+            "`data_dir` `/etc/b` needs a restart; still writing to `/etc/a`"
+        ]
+    );
+    assert_eq!((&new.server, &new.data_dir), (&old.server, &old.data_dir));
+    assert!(changes(&old, &mut old.clone()).is_empty());
+    let (a, mut b) = (good(SECRETS), good(&SECRETS.replace("hunter2", "hunter9")));
+    assert_eq!(changes(&a, &mut b).to_string(), "1 job changed: a");
+}
