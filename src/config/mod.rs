@@ -16,6 +16,7 @@ mod layers;
 mod load;
 mod raw;
 mod reload;
+pub mod schema;
 mod selector;
 mod settings;
 mod suggest;
