@@ -31,6 +31,11 @@ pub const DRAINED: Timestamp = moment(20, 0, 0);
 /// When the day is over.
 pub const END: Timestamp = moment(20, 30, 0);
 
+/// When more than 50,000 requests wait for Analytics.
+pub const BACKLOGGED: Timestamp = moment(12, 42, 27);
+/// When the CPU is high once more, for a minute and a half.
+pub const RELAPSED: Timestamp = RELAPSE.0;
+
 const STOPPED: Timestamp = moment(12, 30, 0);
 const RESTARTED: Timestamp = moment(14, 45, 0);
 const FASTER: Timestamp = moment(17, 0, 0);
