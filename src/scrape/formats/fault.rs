@@ -84,7 +84,10 @@ impl FaultAt {
             Some('\0') => Fault::Nul,
             Some('\r') => Fault::CarriageReturn,
             Some('\n') => Fault::Unexpected { expected, found: "the end of the line".to_owned() },
-            Some(found) => Fault::Unexpected { expected, found: format!("`{}`", found.escape_debug()) },
+            Some(found) => Fault::Unexpected {
+                expected,
+                found: format!("`{}`", shortened(found.encode_utf8(&mut [0; 4]))),
+            },
         };
         Self { at, fault }
     }
@@ -97,12 +100,20 @@ impl FaultAt {
     }
 }
 
-/// `text` as it may stand in an error: a broken page can make one token of a megabyte.
+/// `text` as it may stand in an error: a broken page can make one token of a megabyte, or of control characters.
 #[cold]
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN_CHARS: usize = 80;
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", text[..end].escape_debug()),
-        None => text.escape_debug().to_string(),
+    let mut shown = String::new();
+    for (nth, c) in text.chars().enumerate() {
+        match c {
+            _ if nth == SHOWN_CHARS => {
+                shown.push('…');
+                break;
+            }
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
     }
+    shown
 }

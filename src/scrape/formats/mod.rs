@@ -11,6 +11,8 @@
 mod fault;
 mod labels;
 mod meta;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 
