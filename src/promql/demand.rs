@@ -48,7 +48,6 @@ fn demand(selector: &Selector, look_back: Duration, window: Duration) -> Demand 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::promql::parse;
 
     #[test]

@@ -233,16 +233,24 @@ impl<'t> Lexer<'t> {
         };
         let letter = letter.ok_or_else(|| wrong(start + 1))?;
         self.at += letter.len_utf8();
+        let byte = match letter {
+            'a' => Some(0x07),
+            'b' => Some(0x08),
+            'f' => Some(0x0c),
+            'n' => Some(b'\n'),
+            'r' => Some(b'\r'),
+            't' => Some(b'\t'),
+            'v' => Some(0x0b),
+            '\\' => Some(b'\\'),
+            '"' => Some(b'"').filter(|_| quote == '"'),
+            '\'' => Some(b'\'').filter(|_| quote == '\''),
+            _ => None,
+        };
+        if let Some(byte) = byte {
+            bytes.push(byte);
+            return Ok(());
+        }
         let (digits, radix) = match letter {
-            'a' => return Ok(bytes.push(7)),
-            'b' => return Ok(bytes.push(8)),
-            'f' => return Ok(bytes.push(12)),
-            'n' => return Ok(bytes.push(b'\n')),
-            'r' => return Ok(bytes.push(b'\r')),
-            't' => return Ok(bytes.push(b'\t')),
-            'v' => return Ok(bytes.push(11)),
-            '\\' => return Ok(bytes.push(b'\\')),
-            '"' | '\'' if letter == quote => return Ok(bytes.push(letter as u8)),
             '0'..='7' => {
                 self.at -= 1;
                 (3, 8)
