@@ -7,6 +7,7 @@
 //! A target writes nearly the same series in the same order each time: the one that is expected next is compared
 //! first, and only where another comes is it looked up. What two good pages in a row lack is forgotten.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -56,8 +57,9 @@ pub(super) struct Memory {
     cursor: usize,
     page: u64,
     last_good: u64,
-    /// Whether lines of the last good page were written differently and meant the same series.
-    pub(super) has_twins: bool,
+    /// Whether series are written differently and mean the same one, and whether that is to be found out anew.
+    has_twins: bool,
+    has_news: bool,
     /// Which demand `Meaning::Unwanted` was said for.
     demand: u64,
 }
@@ -97,6 +99,7 @@ impl Memory {
             return None;
         }
         let at = u32::try_from(self.entries.len()).ok()?;
+        self.has_news = true;
         self.bytes += series.len();
         self.entries.push(Entry { series: series.into(), meaning, seen: 0, place: u32::MAX });
         let (entries, hasher) = (&self.entries, &self.hasher);
@@ -123,6 +126,18 @@ impl Memory {
     /// What was made of a series.
     pub(super) fn meaning(&self, known: Known) -> &Meaning {
         &self.entries[known.0 as usize].meaning
+    }
+
+    /// Whether series that are kept are written in two ways and mean the same one, be it on one page or not.
+    pub(super) fn has_twins(&mut self) -> bool {
+        if std::mem::take(&mut self.has_news) {
+            let mut known = HashSet::with_capacity(self.entries.len());
+            self.has_twins = self.entries.iter().any(|entry| match &entry.meaning {
+                Meaning::Kept(labels) => !known.insert(labels),
+                Meaning::Unwanted | Meaning::Dropped => false,
+            });
+        }
+        self.has_twins
     }
 
     /// The page was good: the next one is expected to look like it.

@@ -18,6 +18,8 @@ mod page;
 mod relabel;
 mod schedule;
 mod scraper;
+#[cfg(test)]
+mod tests;
 
 pub use discovery::{Target, TargetError, TargetErrors, TargetFault, resolve_targets};
 pub use error::ScrapeError;

