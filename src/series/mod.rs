@@ -3,7 +3,27 @@
 //! In:   pages of samples from `scrape`, recorded samples from `rules`, and the demand of all rules.
 //! Out:  answers to selectors (`promql::Source`), and how each target is doing.
 //! Not:  no disk, no network, no clock: every call carries the time it is about.
+//!
+//! The usual life of a series: it appears on a page, some selector of some rule fits it, its samples are kept as
+//! long as that rule looks back, and it goes some time after the last of them. Two things complicate it: a
+//! staleness marker says that it ended although its samples are still there, and `presence` must tell a series
+//! that ended from one that is not measured at the moment.
 
 mod page;
+mod presence;
+mod samples;
+mod selectors;
+mod source;
+mod stats;
+mod store;
+mod target;
+#[cfg(test)]
+mod tests;
+mod window;
+mod write;
 
 pub use page::{Page, PageSample, Recorded, ScrapeReport};
+pub use selectors::WantedNames;
+pub use stats::{Dropped, WindowLimits, WindowStats};
+pub use target::TargetHealth;
+pub use window::Window;

@@ -1,0 +1,188 @@
+//! Standing selectors: which series fit which matchers, known before anyone asks.
+//!
+//! In:   matchers; series that appear or go.
+//! Out:  for each set of matchers, the ids of the series that fit, in the order of their labels.
+//! Not:  nothing is matched at evaluation time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
+use crate::promql::{Demand, SeriesId};
+use crate::series::store::Store;
+
+/// Which metric names some rule wants. What `scrape` asks of each line.
+#[derive(Debug, Clone, Default)]
+pub struct WantedNames {
+    exact: HashMap<String, ()>,
+    /// For each selector without an exact name, its conditions on the name; none at all wants everything.
+    patterns: Vec<Vec<Matcher>>,
+}
+
+impl WantedNames {
+    /// The names that `demands` want.
+    pub fn new(demands: &[Demand]) -> Self {
+        let mut names = Self::default();
+        for demand in demands {
+            match exact_name(&demand.matchers) {
+                Some(name) => {
+                    names.exact.insert(name.to_owned(), ());
+                }
+                None => {
+                    let on_name =
+                        demand.matchers.iter().filter(|m| m.name() == METRIC_NAME).cloned().collect();
+                    if !names.patterns.contains(&on_name) {
+                        names.patterns.push(on_name);
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    /// Whether a series of this name may be wanted.
+    pub fn contains(&self, name: &str) -> bool {
+        self.exact.contains_key(name)
+            || self.patterns.iter().any(|on_name| on_name.iter().all(|matcher| matcher.matches_value(name)))
+    }
+}
+
+/// The name that a series must have in order to fit, where the matchers say it outright.
+fn exact_name(matchers: &[Matcher]) -> Option<&str> {
+    matchers
+        .iter()
+        .find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Equal && !m.value().is_empty())
+        .map(Matcher::value)
+}
+
+/// A set of matchers and the series that fit all of them.
+#[derive(Debug)]
+struct Selector {
+    matchers: Vec<Matcher>,
+    look_back: Duration,
+    /// In the order of labels. Shared with whoever walks along it at the moment.
+    members: Arc<Vec<SeriesId>>,
+    /// Whether series were added that are not in their place yet.
+    unsorted: bool,
+}
+
+/// Several selectors, each set of matchers once.
+#[derive(Debug, Default)]
+pub(super) struct Selectors {
+    all: Vec<Selector>,
+    by_matchers: HashMap<Vec<Matcher>, usize>,
+    by_name: HashMap<String, Vec<usize>>,
+    without_name: Vec<usize>,
+}
+
+impl Selectors {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The ids of the series that fit `matchers`; `None` where that set of matchers is not kept.
+    pub(super) fn members(&self, matchers: &[Matcher]) -> Option<Arc<Vec<SeriesId>>> {
+        self.by_matchers.get(matchers).map(|at| self.all[*at].members.clone())
+    }
+
+    /// Keeps `matchers` from now on, with the series of `store` that fit.
+    pub(super) fn insert(&mut self, matchers: &[Matcher], look_back: Duration, store: &Store) {
+        if let Some(at) = self.by_matchers.get(matchers) {
+            let have = &mut self.all[*at].look_back;
+            *have = look_back.max(*have);
+            return;
+        }
+        let members =
+            store.iter().filter(|(_, series)| fits(matchers, &series.labels)).map(|(id, _)| id).collect();
+        let mut selector =
+            Selector { matchers: matchers.to_vec(), look_back, members: Arc::new(members), unsorted: true };
+        selector.settle(store);
+        self.adopt(selector);
+    }
+
+    fn adopt(&mut self, selector: Selector) {
+        let at = self.all.len();
+        match exact_name(&selector.matchers) {
+            Some(name) => self.by_name.entry(name.to_owned()).or_default().push(at),
+            None => self.without_name.push(at),
+        }
+        self.by_matchers.insert(selector.matchers.clone(), at);
+        self.all.push(selector);
+    }
+
+    /// The same selectors as `demands` ask for; those that were there already keep their lists.
+    pub(super) fn changed_to(&mut self, demands: &[Demand], store: &Store) {
+        let mut old = std::mem::take(self);
+        for demand in demands {
+            if !self.by_matchers.contains_key(&*demand.matchers)
+                && let Some(at) = old.by_matchers.get(&*demand.matchers)
+            {
+                let known = &mut old.all[*at];
+                self.adopt(Selector {
+                    matchers: std::mem::take(&mut known.matchers),
+                    look_back: demand.look_back,
+                    members: std::mem::take(&mut known.members),
+                    unsorted: known.unsorted,
+                });
+            }
+            self.insert(&demand.matchers, demand.look_back, store);
+        }
+    }
+
+    /// The longest look-back of those that `labels` fit; `None` where they fit none.
+    pub(super) fn look_back(&self, labels: &Labels) -> Option<Duration> {
+        self.fitting(labels).map(|at| self.all[at].look_back).max()
+    }
+
+    fn fitting(&self, labels: &Labels) -> impl Iterator<Item = usize> {
+        let named = self.by_name.get(labels.metric_name()).map(Vec::as_slice).unwrap_or_default();
+        named
+            .iter()
+            .chain(&self.without_name)
+            .copied()
+            .filter(move |at| fits(&self.all[*at].matchers, labels))
+    }
+
+    /// A series has appeared. `settle` must follow before anyone asks.
+    pub(super) fn add(&mut self, id: SeriesId, labels: &Labels) {
+        let fitting: Vec<usize> = self.fitting(labels).collect();
+        for at in fitting {
+            let selector = &mut self.all[at];
+            Arc::make_mut(&mut selector.members).push(id);
+            selector.unsorted = true;
+        }
+    }
+
+    /// Puts the series that appeared in their places. Once for a whole page, since a page brings many.
+    pub(super) fn settle(&mut self, store: &Store) {
+        self.all.iter_mut().for_each(|selector| selector.settle(store));
+    }
+
+    /// Some series are gone from `store`.
+    pub(super) fn forget_gone(&mut self, store: &Store) {
+        for selector in &mut self.all {
+            if selector.members.iter().any(|id| store.get(*id).is_none()) {
+                Arc::make_mut(&mut selector.members).retain(|id| store.get(*id).is_some());
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.all.iter().map(|selector| selector.members.capacity() * size_of::<SeriesId>() + 200).sum()
+    }
+}
+
+impl Selector {
+    fn settle(&mut self, store: &Store) {
+        if std::mem::take(&mut self.unsorted) {
+            let labels = |id: &SeriesId| store.get(*id).map(|series| &series.labels);
+            Arc::make_mut(&mut self.members).sort_by(|a, b| labels(a).cmp(&labels(b)));
+        }
+    }
+}
+
+fn fits(matchers: &[Matcher], labels: &Labels) -> bool {
+    matchers.iter().all(|matcher| matcher.matches(labels))
+}

@@ -1,0 +1,133 @@
+//! All series that are kept, by id and by labels.
+
+use std::time::Duration;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+use crate::model::{Labels, Timestamp};
+use crate::promql::{Feed, Origin, SeriesId};
+use crate::series::samples::Samples;
+
+/// A series, its samples, and who gives it.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) labels: Labels,
+    /// Who wrote it last.
+    pub(super) origin: Origin,
+    pub(super) samples: Samples,
+    /// How far back the expression looks that looks back farthest.
+    pub(super) look_back: Duration,
+    /// The distance between its samples: so much longer it is kept.
+    pub(super) interval: Duration,
+    /// Whether it was there the last time that its origin spoke.
+    pub(super) live: bool,
+    /// Whether its samples carry the page's own times. No staleness markers are written for it then.
+    pub(super) own_times: bool,
+    /// When it was last there.
+    pub(super) last_seen: Timestamp,
+    /// The page or evaluation that it was last in.
+    pub(super) turn: u64,
+    /// What fed it, for a recorded one.
+    pub(super) feeds: Vec<Feed>,
+}
+
+/// Where a series is: its place, and how often that place was given to another before it.
+#[derive(Debug, Default)]
+struct Place {
+    generation: u32,
+    series: Option<Series>,
+}
+
+/// Series by id and by labels.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    by_labels: HashTable<u32>,
+    // Seeded anew in each process: the keys come from pages that others write.
+    hasher: DefaultHashBuilder,
+}
+
+impl Store {
+    pub(super) fn len(&self) -> usize {
+        self.by_labels.len()
+    }
+
+    pub(super) fn get(&self, id: SeriesId) -> Option<&Series> {
+        let (place, generation) = split(id);
+        self.places.get(place).filter(|place| place.generation == generation)?.series.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: SeriesId) -> Option<&mut Series> {
+        let (place, generation) = split(id);
+        self.places.get_mut(place).filter(|place| place.generation == generation)?.series.as_mut()
+    }
+
+    pub(super) fn find(&self, labels: &Labels) -> Option<SeriesId> {
+        let place =
+            self.by_labels.find(self.hasher.hash_one(labels), |at| self.labels_at(*at) == Some(labels))?;
+        Some(join(*place, self.places[*place as usize].generation))
+    }
+
+    /// Takes in a series whose labels no other has.
+    pub(super) fn insert(&mut self, series: Series) -> SeriesId {
+        let hash = self.hasher.hash_one(&series.labels);
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            u32::try_from(self.places.len() - 1).expect("the limit on series is far below 2^32")
+        });
+        self.places[at as usize].series = Some(series);
+        let (places, hasher) = (&self.places, &self.hasher);
+        self.by_labels.insert_unique(hash, at, |at| {
+            hasher.hash_one(places[*at as usize].series.as_ref().map_or(&Labels::empty(), |s| &s.labels))
+        });
+        join(at, self.places[at as usize].generation)
+    }
+
+    /// Removes each series for which `goes` says yes, and says how many they were.
+    pub(super) fn remove_where(&mut self, mut goes: impl FnMut(&mut Series) -> bool) -> usize {
+        let before = self.len();
+        for (at, place) in self.places.iter_mut().enumerate() {
+            let Some(series) = &mut place.series else { continue };
+            if !goes(series) {
+                continue;
+            }
+            let hash = self.hasher.hash_one(&series.labels);
+            if let Ok(entry) = self.by_labels.find_entry(hash, |have| *have as usize == at) {
+                self.free.push(entry.remove().0);
+            }
+            place.series = None;
+            place.generation = place.generation.wrapping_add(1);
+        }
+        before - self.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesId, &Series)> {
+        self.places.iter().zip(0u32..).filter_map(|(place, at)| {
+            place.series.as_ref().map(|series| (join(at, place.generation), series))
+        })
+    }
+
+    fn labels_at(&self, at: u32) -> Option<&Labels> {
+        self.places[at as usize].series.as_ref().map(|series| &series.labels)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let label_bytes = |labels: &Labels| -> usize {
+            // Each name and each value is an allocation with two counters before it.
+            labels.iter().map(|(name, value)| name.len() + value.len() + 2 * (16 + 16)).sum()
+        };
+        let series: usize =
+            self.iter().map(|(_, series)| label_bytes(&series.labels) + series.samples.bytes()).sum();
+        series + self.places.capacity() * size_of::<Place>() + self.by_labels.capacity() * 5
+    }
+}
+
+fn split(id: SeriesId) -> (usize, u32) {
+    ((id.0 & u64::from(u32::MAX)) as usize, (id.0 >> 32) as u32)
+}
+
+fn join(place: u32, generation: u32) -> SeriesId {
+    SeriesId(u64::from(generation) << 32 | u64::from(place))
+}

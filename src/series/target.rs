@@ -1,0 +1,138 @@
+//! What is known of each target: how its scrapes went, and since when they go without a gap.
+
+use std::time::Duration;
+
+use crate::model::{Labels, TargetKey, Timestamp};
+use crate::promql::{Presence, SeriesId};
+use crate::series::ScrapeReport;
+
+/// How a target is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetHealth {
+    /// Which target.
+    pub key: TargetKey,
+    /// Its labels (`job`, `instance`, …); none before its first scrape.
+    pub identity: Labels,
+    /// Its scrape interval.
+    pub interval: Duration,
+    /// How often it was scraped since the process started, or since it came into discovery.
+    pub tries: u64,
+    /// When it was last scraped.
+    pub last_try: Option<Timestamp>,
+    /// When that last went well.
+    pub last_ok: Option<Timestamp>,
+    /// Why the last scrape failed; `None` where it did not.
+    pub last_error: Option<String>,
+    /// What the last scrape said of itself.
+    pub report: ScrapeReport,
+    /// How many series of its last page are kept.
+    pub kept: usize,
+}
+
+/// A target with what `presence` needs to know of it.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) health: TargetHealth,
+    pub(super) first_try: Option<Timestamp>,
+    /// The first of the good scrapes that have come without a gap up to now; `None` while they fail.
+    covered_since: Option<Timestamp>,
+    /// The last good scrape before the last gap; `None` where all that lies before it is the start.
+    gap_since: Option<Timestamp>,
+    /// When it left discovery.
+    pub(super) left: Option<Timestamp>,
+    /// The kept series of its last page.
+    pub(super) current: Vec<SeriesId>,
+    /// Its report series.
+    pub(super) reports: Vec<SeriesId>,
+    /// Since when series of it are turned away because of the limit.
+    pub(super) refused_since: Option<Timestamp>,
+}
+
+impl Target {
+    pub(super) fn new(key: TargetKey) -> Self {
+        Self {
+            health: TargetHealth {
+                key,
+                identity: Labels::empty(),
+                interval: Duration::ZERO,
+                tries: 0,
+                last_try: None,
+                last_ok: None,
+                last_error: None,
+                report: ScrapeReport::default(),
+                kept: 0,
+            },
+            first_try: None,
+            covered_since: None,
+            gap_since: None,
+            left: None,
+            current: Vec::new(),
+            reports: Vec::new(),
+            refused_since: None,
+        }
+    }
+
+    /// It was scraped at `at`, well or not.
+    pub(super) fn tried(&mut self, at: Timestamp, interval: Duration, error: Option<String>) {
+        if self.left.take().is_some() {
+            self.health.tries = 0;
+            self.first_try = None;
+            self.covered_since = None;
+        }
+        // A scrape that was left out is a gap too: the process slept, or the machine did.
+        let longest = 2 * interval.max(self.health.interval).max(Duration::from_secs(1));
+        let paused = self.health.last_try.is_some_and(|last| at.since(last) > longest);
+        self.health.tries += 1;
+        self.first_try.get_or_insert(at);
+        self.health.interval = interval;
+        self.health.last_try = Some(at);
+        if error.is_some() {
+            self.covered_since = None;
+        } else {
+            if self.covered_since.is_none() || paused {
+                self.gap_since = self.health.last_ok;
+                self.covered_since = Some(at);
+            }
+            self.health.last_ok = Some(at);
+        }
+        self.health.last_error = error;
+    }
+
+    /// It is in discovery no more.
+    pub(super) fn leave(&mut self, at: Timestamp) {
+        self.left.get_or_insert(at);
+        self.health.kept = 0;
+    }
+
+    /// What its scrapes alone say of one of its series, be it on the page or not: `None` where they go well.
+    pub(super) fn failing(&self) -> Option<Presence> {
+        if let Some(since) = self.left {
+            return Some(Presence::Ended { since });
+        }
+        match (self.health.last_ok, &self.health.last_error) {
+            (None, _) if self.health.tries < 2 => Some(Presence::Warming),
+            (last_ok, Some(_)) => Some(
+                last_ok.or(self.first_try).map_or(Presence::Warming, |since| Presence::Missing { since }),
+            ),
+            (_, None) => None,
+        }
+    }
+
+    /// Whether the `window` before `at` is free of gaps, for a target that is not failing.
+    pub(super) fn coverage(&self, window: Duration, at: Timestamp) -> Presence {
+        match (self.covered_since, self.gap_since) {
+            (Some(since), _) if since + window <= at => Presence::Whole,
+            (_, Some(since)) => Presence::Missing { since },
+            (_, None) => Presence::Warming,
+        }
+    }
+
+    /// The presence of its report series.
+    pub(super) fn report_presence(&self, window: Duration, at: Timestamp) -> Presence {
+        match (self.left, self.first_try) {
+            (Some(since), _) => Presence::Ended { since },
+            (None, Some(first)) if first + window <= at => Presence::Whole,
+            (None, _) => Presence::Warming,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The window itself: what it holds, for whom, and how long.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp, is_stale};
+use crate::promql::{Demand, Origin, Sample, SeriesId};
+use crate::series::samples::Samples;
+use crate::series::selectors::{Selectors, WantedNames};
+use crate::series::stats::{Dropped, WindowLimits, WindowStats};
+use crate::series::store::{Series, Store};
+use crate::series::target::{Target, TargetHealth};
+
+/// A series is remembered so long after its end: longer than `gone_after`, within which its alerts still ask when
+/// it ended.
+const ENDED_KEPT_FOR: Duration = Duration::from_mins(15);
+/// Nothing goes because of its age more often than this.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// A target that left discovery is remembered so long.
+const LEFT_KEPT_FOR: Duration = Duration::from_hours(24);
+/// Selectors that no rule has, from queries of people, are kept up to this number.
+const AD_HOC_SELECTORS: usize = 64;
+
+/// The recent samples that some rule needs.
+#[derive(Debug, Default)]
+pub struct Window {
+    pub(super) limits: WindowLimits,
+    pub(super) store: Store,
+    standing: Selectors,
+    /// Those of queries that no rule makes. A lock, since asking changes nothing else.
+    ad_hoc: Mutex<Selectors>,
+    names: WantedNames,
+    pub(super) targets: BTreeMap<TargetKey, Target>,
+    /// When all targets of discovery were first said.
+    pub(super) discovered_at: Option<Timestamp>,
+    pub(super) rules: BTreeMap<RuleId, RecordingRule>,
+    /// The recording rules that there are, with the window that each needs covered, and since when it is known.
+    pub(super) recordings: Option<(BTreeMap<RuleId, Duration>, Timestamp)>,
+    pub(super) dropped: Dropped,
+    pub(super) turn: u64,
+    swept_at: Option<Timestamp>,
+}
+
+/// What is known of a rule that records.
+#[derive(Debug)]
+pub(super) struct RecordingRule {
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// The kept series of its last evaluation.
+    pub(super) current: Vec<SeriesId>,
+}
+
+/// Who writes a sample, and how.
+pub(super) struct Writer {
+    pub(super) origin: Origin,
+    pub(super) interval: Duration,
+    /// The time of the page or the evaluation.
+    pub(super) at: Timestamp,
+    /// Whether a sample of the same time as the last one stands in its place.
+    pub(super) replaces: bool,
+}
+
+impl Window {
+    /// An empty window that nobody has asked anything of.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As `new`, with other limits.
+    pub fn with_limits(limits: WindowLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Takes the demand of all rules: forgets what nobody wants any more and keeps what still is wanted.
+    pub fn set_demand(&mut self, demands: &[Demand]) {
+        self.names = WantedNames::new(demands);
+        self.standing.changed_to(demands, &self.store);
+        let standing = &self.standing;
+        self.store.remove_where(|series| match standing.look_back(&series.labels) {
+            Some(look_back) => {
+                series.look_back = look_back;
+                false
+            }
+            None => true,
+        });
+        *self.ad_hoc_mut() = Selectors::default();
+        self.standing.forget_gone(&self.store);
+    }
+
+    /// Whether some rule wants a metric of this name.
+    pub fn wants(&self, metric_name: &str) -> bool {
+        self.names.contains(metric_name)
+    }
+
+    /// Says which targets there are, after the start and after each reload. Those that are not among them have
+    /// left discovery; those that no page came from yet are known from here on.
+    pub fn discovered(&mut self, targets: &[TargetKey], at: Timestamp) {
+        let found: BTreeSet<&TargetKey> = targets.iter().collect();
+        let left: Vec<TargetKey> = self.targets.keys().filter(|key| !found.contains(key)).cloned().collect();
+        for key in &left {
+            self.target_gone(key, at);
+        }
+        for key in targets {
+            self.target(key);
+        }
+        self.discovered_at.get_or_insert(at);
+    }
+
+    /// Says which rules record, with the window that each needs to be covered, after the start and after each
+    /// reload. What others recorded has ended.
+    pub fn set_recordings(&mut self, windows: BTreeMap<RuleId, Duration>, at: Timestamp) {
+        let gone: Vec<RuleId> =
+            self.rules.keys().filter(|rule| !windows.contains_key(rule)).cloned().collect();
+        for rule in gone {
+            self.append(&rule, at, &[]);
+            self.rules.remove(&rule);
+        }
+        self.recordings = Some((windows, at));
+    }
+
+    /// How the targets in discovery are doing, in the order of their keys.
+    pub fn targets(&self) -> impl Iterator<Item = &TargetHealth> {
+        self.targets.values().filter(|target| target.left.is_none()).map(|target| &target.health)
+    }
+
+    /// What is held and what was dropped.
+    pub fn stats(&self) -> WindowStats {
+        WindowStats {
+            series: self.store.len(),
+            samples: self.store.iter().map(|(_, series)| series.samples.len()).sum(),
+            bytes: self.store.bytes() + self.standing.bytes(),
+            selectors: self.standing.len(),
+            dropped: self.dropped,
+        }
+    }
+
+    pub(super) fn is_wanted(&self, labels: &Labels) -> bool {
+        self.standing.look_back(labels).is_some()
+    }
+
+    pub(super) fn target(&mut self, key: &TargetKey) -> &mut Target {
+        self.targets.entry(key.clone()).or_insert_with(|| Target::new(key.clone()))
+    }
+
+    /// Calls `visit` with the ids of the series that fit, in the order of their labels.
+    pub(super) fn with_members(&self, matchers: &[Matcher], visit: &mut dyn FnMut(&[SeriesId])) {
+        if let Some(members) = self.standing.members(matchers) {
+            return visit(&members);
+        }
+        let members = {
+            // A visitor that panicked cannot have left the list half changed: none runs under the lock.
+            let mut ad_hoc = self.ad_hoc.lock().unwrap_or_else(PoisonError::into_inner);
+            if ad_hoc.members(matchers).is_none() {
+                if ad_hoc.len() >= AD_HOC_SELECTORS {
+                    *ad_hoc = Selectors::default();
+                }
+                ad_hoc.insert(matchers, Duration::ZERO, &self.store);
+            }
+            ad_hoc.members(matchers).unwrap_or_default()
+        };
+        visit(&members);
+    }
+
+    fn ad_hoc_mut(&mut self) -> &mut Selectors {
+        self.ad_hoc.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The series of these labels for `writer`, made where it is new and wanted.
+    pub(super) fn series_for(&mut self, labels: &Labels, writer: &Writer) -> Result<SeriesId, Refused> {
+        if let Some(id) = self.store.find(labels) {
+            return Ok(id);
+        }
+        let Some(look_back) = self.standing.look_back(labels) else {
+            self.dropped.unwanted += 1;
+            return Err(Refused::Unwanted);
+        };
+        if self.store.len() >= self.limits.series {
+            self.dropped.series_limit += 1;
+            return Err(Refused::Limit);
+        }
+        let id = self.store.insert(Series {
+            labels: labels.clone(),
+            origin: writer.origin.clone(),
+            samples: Samples::default(),
+            look_back,
+            interval: writer.interval,
+            live: false,
+            own_times: false,
+            last_seen: writer.at,
+            turn: 0,
+            feeds: Vec::new(),
+        });
+        self.standing.add(id, labels);
+        self.ad_hoc_mut().add(id, labels);
+        Ok(id)
+    }
+
+    /// Puts one sample to a series and forgets those that have grown too old.
+    pub(super) fn put(&mut self, id: SeriesId, sample: Sample, writer: &Writer) {
+        let limit = self.limits.samples_per_series.max(1);
+        let Some(series) = self.store.get_mut(id) else { return };
+        match series.samples.last() {
+            Some(last) if sample.at < last.at => self.dropped.out_of_order += 1,
+            Some(last) if sample.at == last.at => {
+                if writer.replaces || is_stale(sample.value) {
+                    series.samples.replace_last(sample.value);
+                } else if last.value.to_bits() != sample.value.to_bits() {
+                    self.dropped.out_of_order += 1;
+                }
+            }
+            _ => series.samples.push(sample),
+        }
+        series.samples.forget(writer.at - series.look_back - series.interval);
+        if series.samples.len() > limit {
+            let surplus = series.samples.len() - limit;
+            series.samples.forget_first(surplus);
+            self.dropped.samples_limit += surplus as u64;
+        }
+    }
+
+    /// Ends a write: new series find their places in the selectors, and now and then old ones go.
+    pub(super) fn finish_write(&mut self, at: Timestamp) {
+        self.standing.settle(&self.store);
+        let ad_hoc = self.ad_hoc.get_mut().unwrap_or_else(PoisonError::into_inner);
+        ad_hoc.settle(&self.store);
+        let due = self.swept_at.is_none_or(|swept| at.since(swept) >= SWEEP_EVERY || at < swept);
+        if !due {
+            return;
+        }
+        self.swept_at = Some(at);
+        self.targets.retain(|_, target| target.left.is_none_or(|left| at < left + LEFT_KEPT_FOR));
+        let gone = self.store.remove_where(|series| {
+            series.samples.forget(at - series.look_back - series.interval);
+            !series.live && series.samples.len() == 0 && series.last_seen + ENDED_KEPT_FOR < at
+        });
+        if gone > 0 {
+            self.standing.forget_gone(&self.store);
+            ad_hoc.forget_gone(&self.store);
+        }
+    }
+}
+
+/// Why a sample's series is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// No rule wants it.
+    Unwanted,
+    /// There are too many.
+    Limit,
+}
