@@ -119,17 +119,17 @@ impl<J: Journal, C: Clock> Desk<J, C> {
                 }
             }
         }
-        self.next_look(under_way).await
+        self.next_look(&under_way.ids).await
     }
 
     /// When the next delivery is due that is not under way. To the journal those under way still wait.
-    async fn next_look(&self, under_way: &UnderWay<'_>) -> Result<Option<Timestamp>, JournalError> {
-        match under_way.ids.len() {
+    async fn next_look(&self, under_way: &BTreeSet<DeliveryId>) -> Result<Option<Timestamp>, JournalError> {
+        match under_way.len() {
             0 => self.journal.next_due(self.sink.name()).await,
             UNDER_WAY_AT_MOST.. => Ok(None),
             some => {
                 let heads = self.journal.due(self.sink.name(), END_OF_TIME, some + 1).await?;
-                let next = heads.into_iter().find(|head| !under_way.ids.contains(&head.delivery.id));
+                let next = heads.into_iter().find(|head| !under_way.contains(&head.delivery.id));
                 Ok(next.and_then(|head| match head.fate {
                     Fate::Waiting { next_attempt_at } => Some(next_attempt_at),
                     Fate::Delivered { .. } | Fate::Dead { .. } => None,
