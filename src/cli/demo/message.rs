@@ -21,7 +21,7 @@ pub enum Message {
 }
 
 /// A word to customers.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Post {
     /// Of which incident.
     pub incident: String,
@@ -34,20 +34,16 @@ pub struct Post {
     /// The impact it says.
     pub impact: Impact,
     /// Its text.
-    #[serde(rename = "body")]
     pub text: String,
     /// The components, as they are at that time.
     pub components: Vec<Component>,
     /// The affected line.
     pub affected: String,
     /// When the incident began.
-    #[serde(deserialize_with = "time")]
     pub started_at: Timestamp,
     /// When the symptoms ended.
-    #[serde(default, deserialize_with = "time_or_none")]
     pub mitigated_at: Option<Timestamp>,
     /// The promise.
-    #[serde(default, deserialize_with = "time_or_none")]
     pub next_update_by: Option<Timestamp>,
 }
 
@@ -63,7 +59,7 @@ pub struct Component {
 }
 
 /// A word to responders.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// Of which incident.
     pub incident: String,
@@ -77,23 +73,69 @@ pub struct Page {
     pub summary: String,
 }
 
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct PostData {
+    incident: String,
+    title: String,
+    status: Status,
+    impact: Impact,
+    affected: String,
+    components: Vec<Component>,
+    post: PostPart,
+    started_at: Time,
+    mitigated_at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct PostPart {
+    number: u32,
+    body: String,
+    next_update_by: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct PageData {
+    incident: String,
+    title: String,
+    severity: Severity,
+    page: PagePart,
+}
+
+#[derive(Deserialize)]
+struct PagePart {
+    reason: PageReason,
+    summary: String,
+}
+
+/// A time as RFC 3339 writes it.
+struct Time(Timestamp);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let at = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
+        Ok(Self(Timestamp::from(at.to_utc())))
+    }
+}
+
 impl Message {
     /// Reads a body.
     ///
     /// # Errors
     /// Where it is no JSON, or not of the shape of `docs/schema/webhook.schema.json`.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            #[serde(rename = "type")]
-            kind: String,
-            data: serde_json::Value,
-        }
         let Envelope { kind, data } = serde_json::from_slice(body)?;
-        match kind.as_str() {
-            "incident.post" => serde_json::from_value(data).map(Self::Post),
-            "incident.page" => serde_json::from_value(data).map(Self::Page),
-            other => Err(serde_json::Error::custom(format!("`{other}` is no type of message that we know"))),
+        match kind.split_once('.') {
+            Some(("incident", _)) => serde_json::from_value(data).map(|data| Self::Post(post(data))),
+            Some(("page", _)) => serde_json::from_value(data).map(|data| Self::Page(page(data))),
+            _ => Err(serde_json::Error::custom(format!("`{kind}` is no type of message that we know"))),
         }
     }
 
@@ -106,16 +148,27 @@ impl Message {
     }
 }
 
-fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(from)?;
-    let at = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
-    Ok(Timestamp::from(at.to_utc()))
+fn post(data: PostData) -> Post {
+    let PostData { incident, title, status, impact, affected, components, post, started_at, mitigated_at } =
+        data;
+    Post {
+        incident,
+        number: post.number,
+        title,
+        status,
+        impact,
+        text: post.body,
+        components,
+        affected,
+        started_at: started_at.0,
+        mitigated_at: mitigated_at.map(|Time(at)| at),
+        next_update_by: post.next_update_by.map(|Time(at)| at),
+    }
 }
 
-fn time_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
-    #[derive(Deserialize)]
-    struct Time(#[serde(deserialize_with = "time")] Timestamp);
-    Ok(Option::<Time>::deserialize(from)?.map(|Time(at)| at))
+fn page(data: PageData) -> Page {
+    let PageData { incident, title, severity, page } = data;
+    Page { incident, reason: page.reason, title, severity, summary: page.summary }
 }
 
 #[cfg(test)]
@@ -123,12 +176,18 @@ pub(super) mod tests {
     use super::*;
 
     /// A post's body on the wire.
-    pub const POST: &str = r#"{"type": "incident.post", "timestamp": "2023-02-01T14:10:45.000Z", "data": {
-        "incident": "INC-1", "number": 1, "title": "CRM [Degradation]", "status": "investigating",
-        "impact": "minor", "body": "We are looking into it.", "affected": "Blip Platform (CRM) and Desk",
+    pub const POST: &str = r#"{"type": "incident.opened", "timestamp": "2023-02-01T14:10:45.000Z", "data": {
+        "incident": "INC-1", "title": "CRM [Degradation]", "status": "investigating", "impact": "minor",
+        "affected": "Blip Platform (CRM) and Desk", "components_omitted": 0,
         "components": [{"id": "crm", "name": "CRM", "group": "Blip Platform", "status": "degraded_performance"}],
-        "started_at": "2023-02-01T14:10:00.000Z", "mitigated_at": null,
-        "next_update_by": "2023-02-01T14:25:00.000Z"}}"#;
+        "post": {"number": 1, "body": "We are looking into it.", "next_update_by": "2023-02-01T14:25:00.000Z"},
+        "started_at": "2023-02-01T14:10:00.000Z", "mitigated_at": null}}"#;
+
+    const PAGE: &str = r#"{"type": "page.opened", "timestamp": "2023-02-01T14:10:45.000Z", "data": {
+        "incident": "INC-1", "title": "CRM [Degradation]", "status": "investigating", "severity": "critical",
+        "components": [], "components_omitted": 0, "started_at": "2023-02-01T14:10:00.000Z",
+        "page": {"number": 1, "reason": "opened", "calls": true, "step": 0, "summary": "CPU at 97 %",
+                 "details": "", "runbooks": []}}}"#;
 
     #[test]
     fn reads_a_post() {
@@ -140,8 +199,20 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn reads_a_page() {
+        let Message::Page(page) = Message::read(PAGE.as_bytes()).expect("it is well formed") else {
+            panic!("it is a page")
+        };
+        assert_eq!(
+            (page.reason, page.severity, &*page.summary),
+            (PageReason::Opened, Severity::Critical, "CPU at 97 %")
+        );
+    }
+
+    #[test]
     fn refuses_what_it_does_not_know() {
-        for body in ["", "[]", r#"{"type": "ping", "data": {}}"#, r#"{"type": "incident.post", "data": {}}"#]
+        for body in
+            ["", "[]", r#"{"type": "ping", "data": {}}"#, r#"{"type": "incident.opened", "data": {}}"#]
         {
             assert!(Message::read(body.as_bytes()).is_err(), "{body}");
         }

@@ -61,6 +61,13 @@ pub struct IncidentView {
     pub status: Status,
 }
 
+/// Reads the API's answer, whether it is a bare list or one below `data` or `incidents`. What is no incident is left out.
+pub fn read_incidents(answer: serde_json::Value) -> Vec<IncidentView> {
+    let list = ["incidents", "data"].into_iter().find_map(|key| answer.get(key)).unwrap_or(&answer);
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter().filter_map(|one| IncidentView::deserialize(one).ok()).collect()
+}
+
 /// What was told so far.
 #[derive(Debug, Default)]
 pub struct Narrator {
@@ -312,6 +319,18 @@ mod tests {
         assert!(narrator.incidents(now, &view(Status::Investigating)).is_empty());
         let moved = narrator.incidents(now, &view(Status::Monitoring));
         assert_eq!(texts(&moved), ["11:11:00  INC-1 investigating → monitoring"]);
+    }
+
+    #[test]
+    fn the_api_may_wrap_its_list() {
+        let one = r#"{"id": "INC-1", "title": "CRM", "status": "resolved", "more": 1}"#;
+        for answer in
+            [format!("[{one}]"), format!("{{\"data\": [{one}, 3]}}"), format!("{{\"incidents\": [{one}]}}")]
+        {
+            let read = read_incidents(serde_json::from_str(&answer).expect("JSON"));
+            assert_eq!(read.len(), 1, "{answer}");
+        }
+        assert!(read_incidents(serde_json::Value::Null).is_empty());
     }
 
     #[test]
