@@ -112,7 +112,7 @@ catalogue! {
 }
 
 /// Functions of PromQL that can't be evaluated yet.
-const UNSUPPORTED: [&str; 25] = [
+const UNSUPPORTED: [&str; 28] = [
     "double_exponential_smoothing",
     "end",
     "histogram_avg",
@@ -128,10 +128,13 @@ const UNSUPPORTED: [&str; 25] = [
     "label_join",
     "label_replace",
     "mad_over_time",
+    "max_of",
+    "min_of",
     "range",
     "sort_by_label",
     "sort_by_label_desc",
     "start",
+    "start_timestamp",
     "step",
     "ts_of_first_over_time",
     "ts_of_last_over_time",
@@ -161,11 +164,17 @@ pub(super) fn is_unsupported_aggregation(name: &str) -> bool {
     UNSUPPORTED_AGGREGATIONS.contains(&name.to_ascii_lowercase().as_str())
 }
 
+/// A longer name is near to no function's, and not worth the time to compare.
+const NAME_MAX_BYTES: usize = 40;
+
 /// The known name that is nearest to `name`, where one is near.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let known = Function::ALL.iter().map(|function| function.as_str());
     let known = known.chain(crate::promql::ast::AggregateOp::ALL.iter().map(|op| op.as_str()));
     let name = name.to_ascii_lowercase();
+    if NAME_MAX_BYTES < name.len() {
+        return None;
+    }
     known
         .map(|known| (distance(&name, known), known))
         .filter(|(distance, known)| *distance <= known.len() / 3)
@@ -173,19 +182,23 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// How many letters must be added, removed or changed to come from `a` to `b`.
+/// How many letters must be added, removed, changed or swapped with the next to come from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let least = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                let swaps = 1 < i && 1 < j && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                if swaps { least.min(rows[i - 2][j - 2] + 1) } else { least }
+            };
         }
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_name_with_a_slip_finds_its_function() {
-        assert_eq!(nearest("raet"), None);
+        assert_eq!(nearest("raet"), Some("rate"));
         assert_eq!(nearest("rates"), Some("rate"));
         assert_eq!(nearest("avg_overtime"), Some("avg_over_time"));
         assert_eq!(nearest("INCREASE"), Some("increase"));

@@ -144,6 +144,10 @@ impl<'t> Lexer<'t> {
             ('=', _) => (Kind::Assign, 1),
             ('!', Some('=')) => (Kind::Op(BinaryOp::NotEqual), 2),
             ('!', Some('~')) => (Kind::NotRegex, 2),
+            ('>' | '<', Some('/')) => {
+                let (span, sign) = (Span::new(self.at, self.at + 2), &self.rest()[..2]);
+                return Err(ParseError::unsupported(span, &format!("the operator `{sign}` is")));
+            }
             ('>', Some('=')) => (Kind::Op(BinaryOp::GreaterEqual), 2),
             ('>', _) => (Kind::Op(BinaryOp::Greater), 1),
             ('<', Some('=')) => (Kind::Op(BinaryOp::LessEqual), 2),

@@ -34,9 +34,9 @@ pub(super) fn apply(function: Function, stretch: &Stretch<'_>, param: f64) -> Op
     let samples = stretch.samples;
     let (first, last) = (samples.first()?, samples.last()?);
     Some(match function {
-        Function::Rate => extrapolated(stretch, Kind::Counter)? / seconds(stretch.start, stretch.end),
-        Function::Increase => extrapolated(stretch, Kind::Counter)?,
-        Function::Delta => extrapolated(stretch, Kind::Gauge)?,
+        Function::Rate => extrapolated(stretch, Kind::Counter, seconds(stretch.start, stretch.end))?,
+        Function::Increase => extrapolated(stretch, Kind::Counter, 1.0)?,
+        Function::Delta => extrapolated(stretch, Kind::Gauge, 1.0)?,
         Function::Irate => instant_change(stretch, Kind::Counter)?,
         Function::Idelta => instant_change(stretch, Kind::Gauge)?,
         Function::Deriv => {
@@ -85,7 +85,9 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 ///
 /// The slope is carried on to an end of the stretch when a sample could just not be seen there (it is within 1.1
 /// sample intervals), else by half an interval. A counter is not carried back below zero.
-fn extrapolated(stretch: &Stretch<'_>, kind: Kind) -> Option<f64> {
+///
+/// The factor is divided by `per` before it meets the change, so that the last digit agrees as well.
+fn extrapolated(stretch: &Stretch<'_>, kind: Kind, per: f64) -> Option<f64> {
     let samples = stretch.samples;
     samples.get(1)?;
     let (first, last) = (samples.first()?, samples.last()?);
@@ -111,7 +113,7 @@ fn extrapolated(stretch: &Stretch<'_>, kind: Kind) -> Option<f64> {
     if threshold <= to_end {
         to_end = interval / 2.0;
     }
-    Some(change * ((sampled + to_start + to_end) / sampled))
+    Some(change * ((sampled + to_start + to_end) / sampled / per))
 }
 
 /// The change between the last two samples, of a counter a second.

@@ -18,6 +18,8 @@ const TEXT_MAX_BYTES: usize = 1 << 16;
 const NESTING_MAX: usize = 100;
 /// A chain such as `a or b or c …` is a tree of its own depth, which is bounded as well.
 const TREE_DEPTH_MAX: usize = 250;
+/// They stand where `on` does, and would say what an element without a partner meets.
+const FILL_MODIFIERS: [&str; 3] = ["fill", "fill_left", "fill_right"];
 
 /// Reads and checks an expression.
 ///
@@ -34,6 +36,7 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
     match &parser.next.kind {
         Kind::End => Ok(tree.expr),
         Kind::RightParen => Err(ParseError::new(parser.next.span, "this `)` closes nothing")),
+        Kind::Assign => Err(parser.unexpected("an operator").hint("write `==` to compare")),
         _ => Err(parser.unexpected("an operator or the end of the expression")),
     }
 }
@@ -206,6 +209,9 @@ impl<'t> Parser<'t> {
     }
 
     fn call(&mut self, name: &str, span: Span) -> Result<Tree, ParseError> {
+        if FILL_MODIFIERS.contains(&name) {
+            return Err(ParseError::unsupported(span, &format!("the modifier `{name}` is")));
+        }
         let Some(function) = Function::named(name) else {
             if functions::is_unsupported_function(name) {
                 return Err(ParseError::unsupported(span, &format!("`{name}` is")));
@@ -311,7 +317,7 @@ impl<'t> Parser<'t> {
             let include = if self.next.kind == Kind::LeftParen { self.label_list()? } else { Vec::new() };
             group = Some(Group { many, include });
         }
-        for modifier in ["fill", "fill_left", "fill_right"] {
+        for modifier in FILL_MODIFIERS {
             if self.at_word(modifier) {
                 return Err(ParseError::unsupported(
                     self.next.span,

@@ -166,8 +166,12 @@ impl Parser<'_> {
             Kind::Duration(length) => Some(length),
             Kind::Number(seconds) => Duration::try_from_secs_f64(seconds).ok(),
             Kind::LeftParen => return Err(ParseError::unsupported(span, "arithmetic with durations is")),
-            Kind::Word(ref word) if matches!(word.as_str(), "step" | "range" | "min" | "max") => {
+            Kind::Word(ref word) if matches!(word.as_str(), "step" | "range" | "min_of" | "max_of") => {
                 return Err(ParseError::unsupported(span, "arithmetic with durations is"));
+            }
+            Kind::Op(_) => {
+                let hint = "it can't be negative, and arithmetic with durations is not supported yet";
+                return Err(self.unexpected(expected).hint(hint));
             }
             _ => return Err(self.unexpected(expected)),
         };

@@ -143,7 +143,7 @@ fn what_does_not_fit_is_refused_with_its_place() {
         ("a and on (x) group_left b", "nothing can be grouped"),
         ("a + on (x) group_left (x) b", "both `on` and the group"),
         ("a + on (x) 1", "only allowed between instant vectors"),
-        ("a = 1", "expected an operator or the end of the expression, found `=`"),
+        ("a = 1", "expected an operator, found `=`"),
         ("a $ 1", "`$` has no meaning"),
         ("ä", "`ä` has no meaning"),
         ("\"\\d\"", "no meaning in a string"),
@@ -168,6 +168,9 @@ fn what_is_not_supported_yet_is_named() {
         ("a offset (1m)", "arithmetic with durations is"),
         ("rate(a[5m] smoothed)", "the modifier `smoothed` is"),
         ("a + on (x) fill (0) b", "the modifier `fill` is"),
+        ("a + fill_left (0) b", "the modifier `fill_left` is"),
+        ("a </ 5", "the operator `</` is"),
+        ("a[min_of(5m, 1m)]", "arithmetic with durations is"),
     ] {
         let error = refuse(text, "not supported yet");
         assert!(error.what.starts_with(construct), "{text}: {error}");
@@ -386,6 +389,22 @@ proptest! {
         if let Ok(Value::Vector(elements)) = value {
             let labels: Vec<&Labels> = elements.iter().map(|element| &element.labels).collect();
             prop_assert!(labels.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", labels);
+        }
+    }
+
+    #[test]
+    fn a_set_is_what_both_have_and_what_only_it_has(a in any_expression(), b in any_expression()) {
+        let series = "a 1 2\na{x=\"1\"} 1\nb{x=\"1\"} 2x9\nc 0+1x30\nc{x=\"2\"} 0+2x30";
+        let elements = |text: &str| {
+            let loaded = Loaded::from_text(series, Duration::from_secs(10)).unwrap();
+            let options = Options { track_feeds: false, ..Options::default() };
+            evaluate_vector(&parse(text).unwrap(), &loaded, Timestamp::from_secs(90), &options)
+        };
+        let (with, without) = (format!("({a}) and ({b})"), format!("({a}) unless ({b})"));
+        if let (Ok(all), Ok(with), Ok(without)) = (elements(&a), elements(&with), elements(&without)) {
+            let mut both = [with, without].concat();
+            both.sort_by(|a, b| a.labels.cmp(&b.labels));
+            prop_assert_eq!(format!("{both:?}"), format!("{all:?}"));
         }
     }
 }
