@@ -5,7 +5,11 @@
 //! Not:  no file is opened and no clock is read; `rules` does not know that incidents or sinks exist.
 
 mod alert;
+mod suggest;
+mod template;
+mod yaml;
 
 pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
+    lost_after,
 };
