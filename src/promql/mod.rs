@@ -37,5 +37,5 @@ pub use functions::{Function, Signature};
 pub use loaded::{Loaded, parse_series};
 pub use parser::parse;
 pub use shape::Threshold;
-pub use source::{Feed, Origin, Presence, Sample, SeriesId, Source};
+pub use source::{Feed, Origin, Presence, Recorded, Sample, SeriesId, Source};
 pub use value::{Element, EvalError, LOOK_BACK, Note, Options, Track, Value};

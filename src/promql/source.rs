@@ -83,3 +83,14 @@ pub trait Source {
     /// Whether `feed` is to be had at `at` with the `window` before it covered.
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
 }
+
+/// A sample that a rule recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// The series.
+    pub labels: Labels,
+    /// The value.
+    pub value: f64,
+    /// The series that fed it: it is missing when they are.
+    pub feeds: Vec<Feed>,
+}

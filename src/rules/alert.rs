@@ -51,6 +51,25 @@ pub enum Role {
     Backlog,
 }
 
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Symptom, Self::Cause, Self::Backlog];
+
+    /// The word that users write.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Symptom => "symptom",
+            Self::Cause => "cause",
+            Self::Backlog => "backlog",
+        }
+    }
+
+    /// Reads the word that users write.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
 /// Where an alert stands. Each state holds its own times; the table of moves is in `ladder`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]

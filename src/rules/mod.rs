@@ -5,7 +5,16 @@
 //! Not:  no file is opened and no clock is read; `rules` does not know that incidents or sinks exist.
 
 mod alert;
+mod detect;
+mod evaluate;
+mod file;
+mod ladder;
+mod mapping;
+mod missing;
+mod reader;
+mod rule;
 mod suggest;
+mod table;
 mod template;
 mod yaml;
 
@@ -13,3 +22,9 @@ pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
     lost_after,
 };
+pub use evaluate::{Outcome, evaluate};
+pub use file::load;
+pub use ladder::OnMissing;
+pub use mapping::{Context, Mapping};
+pub use rule::{Breakdown, Group, Rule, RuleKind, Watch, unique_ids};
+pub use table::Alerts;

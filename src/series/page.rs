@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp};
-use crate::promql::Feed;
+pub use crate::promql::Recorded;
 
 /// The result of one scrape of one target.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,15 +44,4 @@ pub struct ScrapeReport {
     pub post_relabel: u64,
     /// Bytes of the page after decompression (`scrape_body_size_bytes`).
     pub body_bytes: u64,
-}
-
-/// A sample that a rule recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// The series.
-    pub labels: Labels,
-    /// The value.
-    pub value: f64,
-    /// The series that fed it: it is missing when they are.
-    pub feeds: Vec<Feed>,
 }

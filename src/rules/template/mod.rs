@@ -188,6 +188,20 @@ impl Template {
         Ok(Self { pieces })
     }
 
+    /// A text as it is, whatever it holds.
+    pub(super) fn plain(text: &str) -> Self {
+        Self { pieces: vec![Piece::Text(text.to_owned())] }
+    }
+
+    /// The text alone, without its actions.
+    pub(super) fn plain_text(&self) -> String {
+        let texts = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Action(_) => "",
+        });
+        texts.collect()
+    }
+
     /// The text for `data`. What cannot be said is said in its place, as Prometheus does it.
     pub(super) fn render(&self, data: &TemplateData<'_>) -> String {
         self.try_render(data).unwrap_or_else(|error| format!("<error expanding template: {error}>"))

@@ -1,0 +1,416 @@
+//! Evaluates one rule at an instant: samples to record, or alerts that move.
+//!
+//! In:   a rule, the table of alerts, a source, an instant.
+//! Out:  what came of it. Nothing is applied: the outcome is committed first, then `Alerts::apply` remembers it.
+//! Not:  no clock is read; when to evaluate is decided elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Labels, METRIC_NAME, Timestamp};
+use crate::promql::{self, Element, Options, Recorded, Source, Value};
+
+use super::ladder::{Seen, Standing};
+use super::missing::{Judge, Judgement};
+use super::rule::{Group, Rule, RuleKind, Watch};
+use super::table::is_old;
+use super::template::TemplateData;
+use super::{AlertFacts, AlertKey, AlertRow, AlertState, Alerts, Context, Reading, Transition, lost_after};
+
+/// More alerts than this of one rule are a mistake in the rule, and an error of it.
+const ALERTS_MAX: usize = 20_000;
+/// Elements that are quiet are read up to this number a rule.
+const QUIET_READINGS_MAX: usize = 1000;
+
+/// What came of one evaluation of one rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Samples to append to the window: what is recorded, and `ALERTS` of alerts.
+    pub samples: Vec<Recorded>,
+    /// Rows that changed and are to be committed.
+    pub rows: Vec<AlertRow>,
+    /// Rows in which only figures and their words changed: memory takes them, the journal need not.
+    pub refreshed: Vec<AlertRow>,
+    /// Alerts that are no longer in the table.
+    pub forgotten: Vec<AlertKey>,
+    /// Alerts that moved.
+    pub transitions: Vec<Transition>,
+    /// The values of alerts, and of what could become one.
+    pub readings: Vec<Reading>,
+    /// Whether the rule could be evaluated, and why not.
+    pub health: Result<(), String>,
+}
+
+impl Outcome {
+    /// Nothing came of it.
+    pub fn empty() -> Self {
+        Self {
+            samples: Vec::new(),
+            rows: Vec::new(),
+            refreshed: Vec::new(),
+            forgotten: Vec::new(),
+            transitions: Vec::new(),
+            readings: Vec::new(),
+            health: Ok(()),
+        }
+    }
+
+    fn failed(why: impl Into<String>) -> Self {
+        Self { health: Err(why.into()), ..Self::empty() }
+    }
+}
+
+/// Evaluates `rule` of `group` at `at`.
+pub fn evaluate(
+    rule: &Rule,
+    group: &Group,
+    alerts: &Alerts,
+    source: &dyn Source,
+    at: Timestamp,
+    context: &Context,
+) -> Outcome {
+    let seen_at = at - group.query_offset;
+    let window = rule.expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default();
+    let judge = Judge::new(source, window, seen_at);
+    match &rule.kind {
+        RuleKind::Record => record(rule, group, source, seen_at, &judge),
+        RuleKind::Alert(watch) | RuleKind::Detect(watch) => {
+            let evaluation = Evaluation { rule, watch, group, alerts, source, seen_at, at, context, judge };
+            evaluation.run()
+        }
+    }
+}
+
+/// The elements of an expression; a number is one element without labels.
+fn query(rule: &Rule, source: &dyn Source, at: Timestamp, track_feeds: bool) -> Result<Vec<Element>, String> {
+    let options = Options { track_feeds, ..Options::default() };
+    match promql::evaluate(&rule.expr, source, at, &options) {
+        Ok(Value::Vector(elements)) => Ok(elements),
+        Ok(Value::Scalar(value)) => Ok(vec![Element { labels: Labels::empty(), value, feeds: Vec::new() }]),
+        Ok(Value::Matrix(_) | Value::Text(_)) => {
+            Err("a rule must give an instant vector or a number".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge: &Judge<'_>) -> Outcome {
+    let elements = match query(rule, source, at, true) {
+        Ok(elements) => elements,
+        Err(why) => return Outcome::failed(why),
+    };
+    if let Some(limit) = group.limit.filter(|limit| *limit < elements.len()) {
+        return Outcome::failed(format!("exceeded limit of {limit} with {} series", elements.len()));
+    }
+    let mut taken = BTreeSet::new();
+    let mut samples = Vec::with_capacity(elements.len());
+    for element in elements {
+        let mut labels = element.labels.edit();
+        labels.put(METRIC_NAME, &rule.name);
+        for (name, text) in &rule.labels {
+            labels.put(name, &text.plain_text());
+        }
+        let labels = labels.build();
+        if !taken.insert(labels.clone()) {
+            return Outcome::failed(
+                "several results have the same labels after the rule's labels are applied",
+            );
+        }
+        samples.push(Recorded { labels, value: element.value, feeds: judge.feeds(&element.feeds) });
+    }
+    Outcome { samples, ..Outcome::empty() }
+}
+
+/// One evaluation of a rule that makes alerts.
+struct Evaluation<'a> {
+    rule: &'a Rule,
+    watch: &'a Watch,
+    group: &'a Group,
+    alerts: &'a Alerts,
+    source: &'a dyn Source,
+    seen_at: Timestamp,
+    at: Timestamp,
+    context: &'a Context,
+    judge: Judge<'a>,
+}
+
+impl Evaluation<'_> {
+    fn run(&self) -> Outcome {
+        let elements = self.elements();
+        let (elements, health) = match elements {
+            Ok(elements) => (Some(elements), Ok(())),
+            Err(why) => (None, Err(why)),
+        };
+        let mut outcome = Outcome { health, ..Outcome::empty() };
+        let mut current = 0;
+        let mut quiet = 0;
+        let rows: BTreeMap<&Labels, &AlertRow> =
+            self.alerts.of_rule(&self.rule.id).map(|row| (&row.key.labels, row)).collect();
+        let given = elements.iter().flat_map(BTreeMap::keys);
+        let keys: BTreeSet<&Labels> = rows.keys().copied().chain(given).collect();
+        for labels in keys {
+            let row = rows.get(labels).copied();
+            let element = elements.as_ref().and_then(|elements| elements.get(labels));
+            let is_counted = self.one(labels, row, element, elements.is_some(), &mut outcome);
+            current += usize::from(is_counted);
+            if let Some(element) = element {
+                quiet += usize::from(!is_counted);
+                let is_read = match self.rule.kind {
+                    RuleKind::Detect(_) => is_counted || quiet <= QUIET_READINGS_MAX,
+                    _ => is_counted,
+                };
+                if is_read {
+                    outcome.readings.push(Reading { key: self.key(labels), value: element.value });
+                }
+            }
+        }
+        let limit = self.group.limit.unwrap_or(ALERTS_MAX).min(ALERTS_MAX);
+        if limit < current {
+            return Outcome::failed(format!("exceeded limit of {limit} with {current} alerts"));
+        }
+        outcome
+    }
+
+    fn key(&self, labels: &Labels) -> AlertKey {
+        AlertKey { rule: self.rule.id.clone(), labels: labels.clone() }
+    }
+
+    /// The elements by the labels of their alerts. Feeds are tracked only where an alert needs them.
+    fn elements(&self) -> Result<BTreeMap<Labels, Element>, String> {
+        let has_alert = self.alerts.of_rule(&self.rule.id).any(|row| !is_over(&row.state));
+        let mut elements = query(self.rule, self.source, self.seen_at, has_alert)?;
+        if !has_alert && elements.iter().any(|element| self.watch.ladder.begins(Some(element.value))) {
+            elements = query(self.rule, self.source, self.seen_at, true)?;
+        }
+        let mut by_labels = BTreeMap::new();
+        for element in elements {
+            let labels = self.alert_labels(&element);
+            if by_labels.insert(labels, element).is_some() {
+                return Err(
+                    "several results have the same labels after the alert's labels are applied".to_owned()
+                );
+            }
+        }
+        Ok(by_labels)
+    }
+
+    fn alert_labels(&self, element: &Element) -> Labels {
+        let data = self.data(element);
+        let mut labels = element.labels.edit();
+        labels.put(METRIC_NAME, "");
+        for (name, template) in &self.rule.labels {
+            labels.put(name, &template.render(&data));
+        }
+        labels.put("alertname", &self.rule.name);
+        labels.build()
+    }
+
+    fn data<'e>(&'e self, element: &'e Element) -> TemplateData<'e> {
+        TemplateData {
+            labels: &element.labels,
+            external_labels: &self.context.external_labels,
+            value: element.value,
+        }
+    }
+
+    /// Moves one alert, and says whether there is one that is pending or counts as firing.
+    fn one(
+        &self,
+        labels: &Labels,
+        row: Option<&AlertRow>,
+        element: Option<&Element>,
+        is_answered: bool,
+        outcome: &mut Outcome,
+    ) -> bool {
+        let before = row.map(Standing::of).unwrap_or_default();
+        if row.is_none() && !self.watch.ladder.begins(element.map(|element| element.value)) {
+            return false;
+        }
+        let seen = self.see(&before, row, element, is_answered);
+        let step = self.watch.ladder.step(&before, seen, lost_after(self.group.interval), self.at);
+        let key = self.key(labels);
+        let Some(state) = step.after.state.clone() else {
+            outcome.forgotten.extend(row.map(|_| key));
+            return false;
+        };
+        if let Some(row) = row.filter(|row| is_over(&row.state) && is_over(&state)) {
+            if is_old(row, self.at) {
+                outcome.forgotten.push(key);
+            }
+            return false;
+        }
+        let is_over = is_over(&state);
+        let is_new = row.is_none_or(|row| self::is_over(&row.state)) && !is_over;
+        let feeds = match (row, element) {
+            _ if is_over => Vec::new(),
+            (Some(row), Some(element)) if !is_new && self.still_feeds(seen) => {
+                self.judge.renew(&row.feeds, self.judge.feeds(&element.feeds))
+            }
+            (Some(row), _) if !is_new => row.feeds.clone(),
+            (_, element) => element.map(|element| self.judge.feeds(&element.feeds)).unwrap_or_default(),
+        };
+        let facts = self.facts(labels, element, row, &state);
+        let after = AlertRow {
+            key: key.clone(),
+            facts: facts.clone(),
+            ladder: if is_over { Vec::new() } else { step.after.clocks },
+            missing_since: step.after.missing_since.filter(|_| !is_over),
+            frozen_ms: step.after.frozen_ms,
+            ended_since: step.after.ended_since.filter(|_| !is_over),
+            feeds,
+            evaluated_at: self.at,
+            state,
+        };
+        outcome.samples.extend(self.alerts_series(&after, element.is_some()));
+        let from = row.filter(|_| !is_new).map(|row| row.state.name());
+        if let Some(because) = step.because {
+            let to = after.state.clone();
+            outcome.transitions.push(Transition { key, from, to, facts, because });
+        }
+        let is_material = row.is_none_or(|row| !same_but_for_figures(row, &after));
+        if is_material { &mut outcome.rows } else { &mut outcome.refreshed }.push(after);
+        !is_over
+    }
+
+    /// What was seen of an alert. A series that is not to be had matters only where the alert would otherwise
+    /// fall or recover.
+    fn see(
+        &self,
+        before: &Standing,
+        row: Option<&AlertRow>,
+        element: Option<&Element>,
+        is_answered: bool,
+    ) -> Seen {
+        let value = element.map(|element| element.value);
+        let ladder = &self.watch.ladder;
+        let whole = Seen::Measured { value, whole: true };
+        let Some(row) = row.filter(|row| !is_over(&row.state)) else { return whole };
+        // What was good at the last evaluation has not been missing since before it.
+        let not_before = |since: Timestamp| since.max(row.evaluated_at).min(self.at);
+        if !is_answered {
+            return Seen::Missing { since: not_before(row.evaluated_at) };
+        }
+        if !ladder.recovers(before, value) {
+            if !ladder.falls(before, value) {
+                return whole;
+            }
+            let judged = self.judge.judge(&row.feeds);
+            let is_whole = matches!(judged, Judgement::Whole | Judgement::Ended { .. });
+            return Seen::Measured { value, whole: is_whole };
+        }
+        match self.judge.judge(&row.feeds) {
+            Judgement::Missing { since } => Seen::Missing { since: not_before(since) },
+            Judgement::Warming => Seen::Warming,
+            // Others measure on what those measured that are gone.
+            Judgement::Ended { since } if element.is_none() => Seen::Ended { since: not_before(since) },
+            Judgement::Ended { .. } | Judgement::Whole => whole,
+        }
+    }
+
+    /// Whether what feeds the element now feeds its alert: not while the alert is on its way out.
+    fn still_feeds(&self, seen: Seen) -> bool {
+        match seen {
+            Seen::Measured { value, .. } => {
+                !self.watch.ladder.clears(value)
+            }
+            _ => false,
+        }
+    }
+
+    fn facts(
+        &self,
+        labels: &Labels,
+        element: Option<&Element>,
+        row: Option<&AlertRow>,
+        state: &AlertState,
+    ) -> AlertFacts {
+        let watch = self.watch;
+        let (mapped, counts) = match self.rule.kind {
+            RuleKind::Detect(_) => (None, true),
+            _ => {
+                let (severity, counts) = self.context.mapping.severity_of(labels);
+                (Some(severity), counts)
+            }
+        };
+        let severity = state.severity().or(mapped);
+        let mut facts = match (element, row) {
+            (None, Some(row)) => row.facts.clone(),
+            _ => AlertFacts {
+                name: self.rule.name.clone(),
+                role: match self.rule.kind {
+                    RuleKind::Detect(_) => watch.role,
+                    _ => self.context.mapping.role_of(labels),
+                },
+                component: match self.rule.kind {
+                    RuleKind::Detect(_) => self.rule.component.clone(),
+                    _ => self.context.mapping.component_of(labels),
+                },
+                counts,
+                status: None,
+                annotations: Labels::empty(),
+                incident_key: None,
+                public_cause: None,
+                value: None,
+                threshold: None,
+                clear: watch.ladder.lowest().and_then(|rung| rung.limit.clear()),
+                interval_ms: u64::try_from(self.group.interval.as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        if let Some(element) = element {
+            let data = self.data(element);
+            facts.annotations =
+                watch.annotations.iter().map(|(name, template)| (name, template.render(&data))).collect();
+            facts.incident_key = watch.incident_key.as_ref().map(|template| template.render(&data));
+            facts.public_cause = watch.public_cause.as_ref().map(|template| template.render(&data));
+            facts.value = Some(element.value);
+        }
+        // What a resolved alert was about at the last is what it stays.
+        if let Some(severity) = severity {
+            facts.status = watch.status.get(&severity).copied();
+            facts.threshold = watch.ladder.rung(severity).and_then(|rung| rung.limit.threshold());
+        }
+        facts
+    }
+
+    /// `ALERTS` and `ALERTS_FOR_STATE` as Prometheus writes them, for rules that read them. An alert that is
+    /// only kept for want of data has no element and is none to Prometheus.
+    fn alerts_series(&self, row: &AlertRow, is_there: bool) -> Vec<Recorded> {
+        let word = match row.state {
+            AlertState::Pending { .. } if is_there => "pending",
+            AlertState::Firing { .. } | AlertState::Lost { .. } if is_there => "firing",
+            AlertState::Clearing { .. } => "firing",
+            _ => return Vec::new(),
+        };
+        let series = |name: &str| row.key.labels.with(METRIC_NAME, name);
+        let feeds = row.feeds.clone();
+        let since = row.state.breached_at().as_secs_f64().floor();
+        vec![
+            Recorded { labels: series("ALERTS").with("alertstate", word), value: 1.0, feeds: feeds.clone() },
+            Recorded { labels: series("ALERTS_FOR_STATE"), value: since, feeds },
+        ]
+    }
+}
+
+impl Standing {
+    fn of(row: &AlertRow) -> Self {
+        Self {
+            state: Some(row.state.clone()),
+            clocks: row.ladder.clone(),
+            missing_since: row.missing_since,
+            ended_since: row.ended_since,
+            frozen_ms: row.frozen_ms,
+        }
+    }
+}
+
+fn is_over(state: &AlertState) -> bool {
+    matches!(state, AlertState::Resolved { .. })
+}
+
+/// Whether the rows differ in nothing that the next evaluation, or a restart, would miss.
+fn same_but_for_figures(before: &AlertRow, after: &AlertRow) -> bool {
+    let bare = |row: &AlertRow| {
+        let facts = AlertFacts { value: None, annotations: Labels::empty(), ..row.facts.clone() };
+        AlertRow { facts, evaluated_at: Timestamp::default(), ..row.clone() }
+    };
+    bare(before) == bare(after)
+}

@@ -1,0 +1,340 @@
+//! Reads a rule file: Prometheus's `alert:` and `record:` as they are, and our `detect:` beside them.
+//!
+//! In:   the text of a file.
+//! Out:  its groups, and every problem with its place. A rule with an error is left out.
+//! Not:  no file is opened. Whether a component exists, and whether two files fit together, is for `config`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{METRIC_NAME, Problem, Problems, RuleId, Severity};
+
+use super::ladder::{Ladder, Limit, OnMissing, Rung};
+use super::reader::{Fields, Reader};
+use super::rule::{Group, Rule, RuleKind, Watch};
+use super::template::Template;
+use super::yaml::{self, Content, Node, Scalar};
+use super::{Context, Role, detect, unique_ids};
+
+/// The words of `on_missing`.
+pub(super) const ON_MISSING: [(&str, OnMissing); 3] =
+    [("hold", OnMissing::Hold), ("resolve", OnMissing::Resolve), ("fire", OnMissing::Fire)];
+/// The annotation by which a verbatim rule says what a missing measurement does.
+const ON_MISSING_ANNOTATION: &str = "fogsignal_on_missing";
+
+/// The groups of a file, and what is wrong with it. Where a problem is an error the file can't be used as a
+/// whole, though what is right of it is given.
+pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Problems) {
+    let mut reader = Reader::new(file, text);
+    let (document, more) = match yaml::parse(text) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let problem = Problem::error(reader.place(error.span), error.what);
+            return (Vec::new(), problem.into());
+        }
+    };
+    if more {
+        reader.warning(document.span, "only the first document of the file is read");
+    }
+    let mut groups = Vec::new();
+    if !matches!(document.content, Content::Null)
+        && let Some(mut fields) = reader.fields(&document, "a rule file")
+    {
+        let list = fields.take("groups");
+        reader.finish(&fields, "a rule file");
+        let mut names = BTreeSet::new();
+        for node in list.map(|list| reader.list(list, "`groups`")).unwrap_or_default() {
+            groups.extend(group(&mut reader, node, &mut names, context));
+        }
+    }
+    unique_ids(&mut groups);
+    (groups, reader.problems)
+}
+
+fn group(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    names: &mut BTreeSet<String>,
+    context: &Context,
+) -> Option<Group> {
+    let mut fields = reader.fields(node, "a group")?;
+    let name = name_of_group(reader, &mut fields, names);
+    let duration = |reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str| {
+        let node = fields.take(key)?;
+        reader.duration(node, &format!("`{key}`"))
+    };
+    let interval = duration(reader, &mut fields, "interval").filter(|interval| !interval.is_zero());
+    let query_offset = duration(reader, &mut fields, "query_offset").unwrap_or_default();
+    let limit = fields.take("limit").and_then(|node| limit(reader, node)).filter(|limit| *limit > 0);
+    let labels: BTreeMap<String, Scalar> = label_texts(reader, fields.take("labels"), "the group's `labels`");
+    let rules = fields.take("rules");
+    reader.finish(&fields, "a group");
+    let mut seen = BTreeMap::new();
+    let mut read = Vec::new();
+    for node in rules.map(|list| reader.list(list, "`rules`")).unwrap_or_default() {
+        read.extend(rule(reader, node, &labels, &mut seen));
+    }
+    Some(Group {
+        name: name?,
+        file: reader.file.clone(),
+        interval: interval.unwrap_or(context.default_interval),
+        query_offset,
+        limit,
+        labels: labels.into_iter().map(|(name, value)| (name, value.value)).collect(),
+        rules: read,
+    })
+}
+
+fn name_of_group(
+    reader: &mut Reader<'_>,
+    fields: &mut Fields<'_>,
+    names: &mut BTreeSet<String>,
+) -> Option<String> {
+    let Some(node) = fields.take("name") else {
+        reader.error_with_hint(fields.span, "a group has no name", "add `name:`");
+        return None;
+    };
+    let name = reader.scalar(node, "`name`")?;
+    if name.value.is_empty() {
+        reader.error(name.span, "a group's name is empty");
+        return None;
+    }
+    if !names.insert(name.value.clone()) {
+        let what = format!("there are two groups called `{}` in this file", name.value);
+        reader.error_with_hint(name.span, what, "give one another name, or put their rules together");
+        return None;
+    }
+    Some(name.value.clone())
+}
+
+fn limit(reader: &mut Reader<'_>, node: &Node) -> Option<usize> {
+    let scalar = reader.scalar(node, "`limit`")?;
+    let limit = scalar.value.parse().ok();
+    if limit.is_none() {
+        reader.error(scalar.span, format!("`limit` must be a whole number from 0, not `{}`", scalar.value));
+    }
+    limit
+}
+
+/// The labels of a rule or group; names that can't be one are noted.
+fn label_texts(reader: &mut Reader<'_>, node: Option<&Node>, what: &str) -> BTreeMap<String, Scalar> {
+    let mut labels = BTreeMap::new();
+    for (name, value) in node.map(|node| reader.texts(node, what)).unwrap_or_default() {
+        if name.value.is_empty() || name.value == METRIC_NAME {
+            reader.error(name.span, format!("`{}` can't be a label's name in {what}", name.value));
+        } else {
+            labels.insert(name.value, value);
+        }
+    }
+    labels
+}
+
+/// What a rule is called, by which key.
+enum Named<'n> {
+    Record(&'n Scalar),
+    Alert(&'n Scalar),
+    Detect(&'n Scalar),
+}
+
+fn rule(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    group_labels: &BTreeMap<String, Scalar>,
+    seen: &mut BTreeMap<(String, BTreeMap<String, String>), ()>,
+) -> Option<Rule> {
+    let mut fields = reader.fields(node, "a rule")?;
+    let errors_before = reader.problems.iter().len();
+    let named = named(reader, &mut fields)?;
+    let (name, what) = match named {
+        Named::Record(name) => (name, "a recording rule"),
+        Named::Alert(name) => (name, "an alerting rule"),
+        Named::Detect(name) => (name, "a `detect` rule"),
+    };
+    let expr = expression(reader, &mut fields, what);
+    let own_labels = label_texts(reader, fields.take("labels"), "`labels`");
+    let mut labels = group_labels.clone();
+    labels.extend(own_labels);
+    note_twin(reader, &named, name, &labels, seen);
+    let is_record = matches!(named, Named::Record(_));
+    let labels = labels
+        .into_iter()
+        .filter_map(|(label, value)| {
+            let template = if is_record {
+                Some(Template::plain(&value.value))
+            } else {
+                reader.template(&value, &format!("label `{label}`"))
+            };
+            Some((label, template?))
+        })
+        .collect();
+    let mut components = Vec::new();
+    let mut component = None;
+    let kind = match named {
+        Named::Record(name) => {
+            check_recording(reader, &mut fields, name);
+            Some(RuleKind::Record)
+        }
+        Named::Alert(_) => alert(reader, &mut fields).map(RuleKind::Alert),
+        Named::Detect(_) => {
+            let read = detect::watch(reader, &mut fields);
+            component = read.component.as_ref().map(|(id, _)| id.clone());
+            components.extend(read.component);
+            components.extend(read.breakdown_components);
+            read.watch.map(RuleKind::Detect)
+        }
+    };
+    reader.finish(&fields, what);
+    let has_error =
+        reader.problems.iter().skip(errors_before).any(|problem| problem.level == crate::model::Level::Error);
+    if has_error {
+        return None;
+    }
+    Some(Rule {
+        id: RuleId::new("", &name.value, 0),
+        name: name.value.clone(),
+        expr: expr?,
+        kind: kind?,
+        component,
+        place: reader.place(name.span),
+        components,
+        labels,
+    })
+}
+
+fn named<'n>(reader: &mut Reader<'_>, fields: &mut Fields<'n>) -> Option<Named<'n>> {
+    let given: Vec<(&str, &'n Node)> =
+        ["record", "alert", "detect"].into_iter().filter_map(|key| Some((key, fields.take(key)?))).collect();
+    match given.as_slice() {
+        [] => {
+            let what = "a rule must have one of `alert`, `record` and `detect`";
+            let typed = fields.misspelt(["alert", "record", "detect"]);
+            match typed {
+                Some((span, typed, close)) => {
+                    let hint = format!("did you mean `{close}` where `{typed}` stands?");
+                    reader.error_with_hint(span, what, hint);
+                }
+                None => reader.error(fields.span, what),
+            }
+            None
+        }
+        [(key, node)] => {
+            let name = reader.scalar(node, &format!("`{key}`"))?;
+            if name.value.is_empty() {
+                reader.error(name.span, format!("`{key}` is empty"));
+                return None;
+            }
+            Some(match *key {
+                "record" => Named::Record(name),
+                "alert" => Named::Alert(name),
+                _ => Named::Detect(name),
+            })
+        }
+        [(first, _), (second, node), ..] => {
+            reader.error(node.span, format!("a rule can't have both `{first}` and `{second}`"));
+            None
+        }
+    }
+}
+
+fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> Option<crate::promql::Expr> {
+    let node = fields.take("expr");
+    match node {
+        Some(Node { content: Content::Scalar(scalar), .. }) if scalar.value.trim().is_empty() => {
+            reader.error(scalar.span, "`expr` is empty");
+            None
+        }
+        Some(node) => reader.expression(node, "`expr`"),
+        None => {
+            reader.error(fields.span, format!("{what} must have an `expr`"));
+            None
+        }
+    }
+}
+
+/// Two rules of one name and the same labels are legal in a group, but hardly meant.
+fn note_twin(
+    reader: &mut Reader<'_>,
+    named: &Named<'_>,
+    name: &Scalar,
+    labels: &BTreeMap<String, Scalar>,
+    seen: &mut BTreeMap<(String, BTreeMap<String, String>), ()>,
+) {
+    let kind = if matches!(named, Named::Record(_)) { "record" } else { "alert" };
+    let labels = labels.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
+    if seen.insert((format!("{kind} {}", name.value), labels), ()).is_some() {
+        let what =
+            format!("another rule of this group is called `{}` too and sets the same labels", name.value);
+        reader.warning(name.span, what);
+    }
+}
+
+fn check_recording(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &Scalar) {
+    if name.value.contains(['{', '}']) {
+        reader.error_with_hint(
+            name.span,
+            format!("`{}` can't be the name of a metric", name.value),
+            "labels of the recorded series go under `labels:`",
+        );
+    }
+    for key in ["for", "keep_firing_for", "annotations"] {
+        if fields.take(key).is_some() {
+            reader.error(fields.key_span(key), format!("a recording rule can't have `{key}`"));
+        }
+    }
+}
+
+/// Prometheus's alerting rule: a ladder of one rung.
+fn alert(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<Watch> {
+    let hold = optional_duration(reader, fields, "for");
+    let keep_firing_for = optional_duration(reader, fields, "keep_firing_for");
+    let node = fields.take("annotations");
+    let on_missing = node.and_then(|node| on_missing_annotation(reader, node)).unwrap_or_default();
+    let annotations = annotations(reader, node);
+    // The severity of a verbatim rule is in the labels of each of its alerts.
+    let rung = Rung { severity: Severity::Minor, limit: Limit::Present, hold: hold? };
+    Some(Watch {
+        ladder: Ladder { rungs: vec![rung], clear_for: keep_firing_for?, on_missing },
+        role: Role::Symptom,
+        status: BTreeMap::new(),
+        annotations,
+        incident_key: None,
+        public_cause: None,
+        breakdown: None,
+    })
+}
+
+/// A duration, zero where none is given, `None` where it is wrong.
+pub(super) fn optional_duration(
+    reader: &mut Reader<'_>,
+    fields: &mut Fields<'_>,
+    key: &'static str,
+) -> Option<Duration> {
+    match fields.take(key) {
+        Some(node) => reader.duration(node, &format!("`{key}`")),
+        None => Some(Duration::ZERO),
+    }
+}
+
+fn on_missing_annotation(reader: &mut Reader<'_>, annotations: &Node) -> Option<OnMissing> {
+    let Content::Map(entries) = &annotations.content else { return None };
+    let (_, node) = entries.iter().find(|(key, _)| key.value == ON_MISSING_ANNOTATION)?;
+    reader.word(node, &format!("`{ON_MISSING_ANNOTATION}`"), &ON_MISSING)
+}
+
+pub(super) fn annotations(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, Template)> {
+    let mut annotations = Vec::new();
+    for (name, value) in node.map(|node| reader.texts(node, "`annotations`")).unwrap_or_default() {
+        if name.value.is_empty() {
+            reader.error(name.span, "an annotation's name is empty");
+        }
+        if let Some(template) = reader.template(&value, &format!("annotation `{}`", name.value)) {
+            annotations.push((name.value, template));
+        }
+    }
+    annotations
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! Takes a tree of YAML apart, and notes everything that is wrong with it.
+//!
+//! In:   nodes of a file.
+//! Out:  texts, numbers, durations, expressions and templates with their places; problems.
+//! Not:  nothing is known here of what a rule needs. Whoever asks for a value gets `None` where there is none
+//!       to be had, and the problem is noted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Place, Problem, Problems, Span, parse_duration, parse_value};
+use crate::promql::{self, Expr};
+
+use super::suggest;
+use super::template::Template;
+use super::yaml::{Content, Node, Scalar};
+
+/// Reads nodes of one file.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a Arc<str>,
+    text: &'a str,
+    pub(super) problems: Problems,
+}
+
+/// The entries of a mapping, each of which is to be taken once.
+pub(super) struct Fields<'n> {
+    pub(super) span: Span,
+    entries: Vec<(&'n Scalar, &'n Node)>,
+    taken: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of `key`, unless it is not there or empty.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+        if !self.taken.contains(&key) {
+            self.taken.push(key);
+        }
+        let (_, node) = self.entries.iter().find(|(have, _)| have.value == key)?;
+        (!matches!(node.content, Content::Null)).then_some(*node)
+    }
+
+    /// Where `key` itself stands.
+    pub(super) fn key_span(&self, key: &str) -> Span {
+        self.entries.iter().find(|(have, _)| have.value == key).map_or(self.span, |(have, _)| have.span)
+    }
+
+    /// A key that is probably one of `known`, mistyped: its place, itself, and what it should be.
+    pub(super) fn misspelt<const N: usize>(
+        &self,
+        known: [&'static str; N],
+    ) -> Option<(Span, &'n str, &'static str)> {
+        self.entries.iter().find_map(|(key, _)| {
+            let close = suggest::closest(&key.value, known)?;
+            Some((key.span, key.value.as_str(), close))
+        })
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(have, node)| have.value == key && !matches!(node.content, Content::Null))
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a Arc<str>, text: &'a str) -> Self {
+        Self { file, text, problems: Problems::new() }
+    }
+
+    pub(super) fn place(&self, span: Span) -> Place {
+        Place::new(self.file, self.text, span)
+    }
+
+    pub(super) fn error(&mut self, span: Span, what: impl Into<String>) {
+        let problem = Problem::error(self.place(span), what);
+        self.problems.add(problem);
+    }
+
+    pub(super) fn error_with_hint(&mut self, span: Span, what: impl Into<String>, hint: impl Into<String>) {
+        let problem = Problem::error(self.place(span), what).hint(hint);
+        self.problems.add(problem);
+    }
+
+    pub(super) fn warning(&mut self, span: Span, what: impl Into<String>) {
+        let problem = Problem::warning(self.place(span), what);
+        self.problems.add(problem);
+    }
+
+    /// The entries of a mapping.
+    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
+        match &node.content {
+            Content::Map(entries) => Some(Fields {
+                span: node.span,
+                entries: entries.iter().map(|(key, node)| (key, node)).collect(),
+                taken: Vec::new(),
+            }),
+            _ => {
+                self.error(node.span, format!("{what} must be a mapping, not {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    /// Notes every key that nobody took.
+    pub(super) fn finish(&mut self, fields: &Fields<'_>, what: &str) {
+        for (key, _) in &fields.entries {
+            if fields.taken.contains(&key.value.as_str()) {
+                continue;
+            }
+            let message = format!("{what} has no key `{}`", key.value);
+            match suggest::closest(&key.value, fields.taken.iter().copied()) {
+                Some(close) => self.error_with_hint(key.span, message, format!("did you mean `{close}`?")),
+                None => {
+                    let hint = format!("there are {}", fields.taken.join(", "));
+                    self.error_with_hint(key.span, message, hint);
+                }
+            }
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        match &node.content {
+            Content::List(items) => items,
+            _ => {
+                self.error(node.span, format!("{what} must be a list, not {}", node.kind()));
+                &[]
+            }
+        }
+    }
+
+    /// A single value.
+    pub(super) fn scalar<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n Scalar> {
+        match &node.content {
+            Content::Scalar(scalar) => Some(scalar),
+            _ => {
+                self.error(node.span, format!("{what} must be a single value, not {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    pub(super) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let scalar = self.scalar(node, what)?;
+        match parse_duration(&scalar.value) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.error(scalar.span, format!("{what}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A number that is one: neither NaN nor infinite.
+    pub(super) fn number(&mut self, node: &Node, what: &str) -> Option<f64> {
+        let scalar = self.scalar(node, what)?;
+        match parse_value(&scalar.value).filter(|value| value.is_finite()) {
+            Some(value) => Some(value),
+            None => {
+                self.error(scalar.span, format!("{what} must be a number, not `{}`", scalar.value));
+                None
+            }
+        }
+    }
+
+    /// One of several words.
+    pub(super) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+        let scalar = self.scalar(node, what)?;
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == scalar.value) {
+            return Some(*meaning);
+        }
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let hint = match suggest::closest(&scalar.value, all.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("write one of {}", all.join(", ")),
+        };
+        self.error_with_hint(scalar.span, format!("{what} can't be `{}`", scalar.value), hint);
+        None
+    }
+
+    /// PromQL. A problem points into the expression.
+    pub(super) fn expression(&mut self, node: &Node, what: &str) -> Option<Expr> {
+        let scalar = self.scalar(node, what)?;
+        match promql::parse(&scalar.value) {
+            Ok(expr) => Some(expr),
+            Err(error) => {
+                let place = self.place(scalar.place_of(self.text, error.span));
+                let problem = Problem::error(place, format!("{what}: {}", error.what));
+                self.problems.add(match error.hint {
+                    Some(hint) => problem.hint(hint),
+                    None => problem,
+                });
+                None
+            }
+        }
+    }
+
+    /// A template. A problem points into it.
+    pub(super) fn template(&mut self, scalar: &Scalar, what: &str) -> Option<Template> {
+        match Template::parse(&scalar.value) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let place = self.place(scalar.place_of(self.text, error.span));
+                let problem = Problem::error(place, format!("{what}: {}", error.what));
+                self.problems.add(match error.hint {
+                    Some(hint) => problem.hint(hint),
+                    None => problem,
+                });
+                None
+            }
+        }
+    }
+
+    /// A mapping of names to single values; one without a value is an empty text.
+    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<(Scalar, Scalar)> {
+        let Content::Map(entries) = &node.content else {
+            self.error(node.span, format!("{what} must be a mapping, not {}", node.kind()));
+            return Vec::new();
+        };
+        let mut texts = Vec::new();
+        for (key, node) in entries {
+            match &node.content {
+                Content::Scalar(value) => texts.push((key.clone(), value.clone())),
+                Content::Null => {
+                    texts.push((key.clone(), Scalar { span: node.span, value: String::new() }));
+                }
+                _ => self.error(
+                    node.span,
+                    format!("`{}` in {what} must be a single value, not {}", key.value, node.kind()),
+                ),
+            }
+        }
+        texts
+    }
+}
