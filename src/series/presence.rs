@@ -7,8 +7,9 @@ use crate::model::{Labels, RuleId, TargetKey, Timestamp};
 use crate::promql::{Feed, Origin, Presence};
 use crate::series::Window;
 
-/// Rules that record from what rules recorded are followed so deep; a rule may even feed itself.
-const DEPTH: usize = 8;
+/// Rules that record from what rules recorded are followed so deep: a rule may even feed itself. Nothing is lost
+/// past it, since a recorded series also names all that fed what fed it.
+const DEPTH: usize = 4;
 
 impl Window {
     pub(super) fn presence_of(&self, feed: &Feed, window: Duration, at: Timestamp, depth: usize) -> Presence {

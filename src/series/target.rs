@@ -74,11 +74,7 @@ impl Target {
 
     /// It was scraped at `at`, well or not.
     pub(super) fn tried(&mut self, at: Timestamp, interval: Duration, error: Option<String>) {
-        if self.left.take().is_some() {
-            self.health.tries = 0;
-            self.first_try = None;
-            self.covered_since = None;
-        }
+        self.join();
         // A scrape that was left out is a gap too: the process slept, or the machine did.
         let longest = 2 * interval.max(self.health.interval).max(Duration::from_secs(1));
         let paused = self.health.last_try.is_some_and(|last| at.since(last) > longest);
@@ -96,6 +92,15 @@ impl Target {
             self.health.last_ok = Some(at);
         }
         self.health.last_error = error;
+    }
+
+    /// It is in discovery; where it had left, it begins anew.
+    pub(super) fn join(&mut self) {
+        if self.left.take().is_some() {
+            self.health.tries = 0;
+            self.first_try = None;
+            self.covered_since = None;
+        }
     }
 
     /// It is in discovery no more.

@@ -102,7 +102,7 @@ impl Window {
             self.target_gone(key, at);
         }
         for key in targets {
-            self.target(key);
+            self.target(key).join();
         }
         self.discovered_at.get_or_insert(at);
     }
@@ -113,7 +113,8 @@ impl Window {
         let gone: Vec<RuleId> =
             self.rules.keys().filter(|rule| !windows.contains_key(rule)).cloned().collect();
         for rule in gone {
-            self.append(&rule, at, &[]);
+            let last = self.rules.get(&rule).map_or(at, |state| state.last);
+            self.append(&rule, at.max(last), &[]);
             self.rules.remove(&rule);
         }
         self.recordings = Some((windows, at));
