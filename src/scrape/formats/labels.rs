@@ -52,46 +52,75 @@ pub(super) fn skip_blanks(page: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the quoted text that begins with the quote at `at` ends, behind its closing quote.
-pub(super) fn quoted_end(page: &str, at: usize) -> Result<usize, FaultAt> {
+/// A name or a value as it is written, without its quotes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written<'a> {
+    text: &'a str,
+    /// Whether a backslash is in it. Most have none, and then there is nothing to copy.
+    escaped: bool,
+}
+
+impl<'a> Written<'a> {
+    /// What it means.
+    pub(super) fn plain(self) -> Cow<'a, str> {
+        if self.escaped { Cow::Owned(unescape(self.text)) } else { Cow::Borrowed(self.text) }
+    }
+
+    fn is(self, other: Written<'_>) -> bool {
+        if self.escaped || other.escaped { self.plain() == other.plain() } else { self.text == other.text }
+    }
+}
+
+/// Reads the quoted text whose opening quote stands at `at`, and says where it ends, behind its closing quote.
+pub(super) fn quoted(page: &str, at: usize) -> Result<(Written<'_>, usize), FaultAt> {
     let bytes = page.as_bytes();
-    let mut here = at + 1;
+    let (mut here, mut escaped) = (at + 1, false);
     loop {
         match bytes.get(here) {
-            Some(b'"') => return Ok(here + 1),
+            Some(b'"') => return Ok((Written { text: &page[at + 1..here], escaped }, here + 1)),
             // What is escaped, a quote above all, ends nothing. A line end cannot be escaped by a backslash.
-            Some(b'\\') if bytes.get(here + 1).is_some_and(|b| *b != b'\n') => here += 2,
+            Some(b'\\') if bytes.get(here + 1).is_some_and(|b| *b != b'\n') => {
+                escaped = true;
+                here += 2;
+            }
             None | Some(b'\n') => return Err(FaultAt::expected(page, here, "the closing quote")),
             Some(_) => here += 1,
         }
     }
 }
 
-/// Reads `\"`, `\\` and `\n`; any other backslash stands for itself, as in the server.
-pub(super) fn unescape(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find('\\') else { return Cow::Borrowed(text) };
-    let mut plain = String::with_capacity(text.len());
-    plain.push_str(&text[..first]);
-    let mut rest = text[first..].chars();
-    while let Some(c) = rest.next() {
-        let mut after = rest.clone();
-        match (c, after.next()) {
-            ('\\', Some(escaped @ ('"' | '\\'))) => plain.push(escaped),
-            ('\\', Some('n')) => plain.push('\n'),
-            _ => {
-                plain.push(c);
-                continue;
-            }
-        }
-        rest = after;
+/// Reads the metric name at `at`, with or without quotes, and says where it ends: at `at` where none is there.
+pub(super) fn metric_name(page: &str, at: usize) -> Result<(Written<'_>, usize), FaultAt> {
+    if page.as_bytes().get(at) == Some(&b'"') {
+        return quoted(page, at);
     }
-    Cow::Owned(plain)
+    let end = metric_name_end(page.as_bytes(), at);
+    Ok((Written { text: &page[at..end], escaped: false }, end))
 }
 
-/// The pieces of what stands in braces; names and values as they are written, without their quotes.
+/// Reads `\"`, `\\` and `\n`; any other backslash stands for itself, as in the server.
+pub(super) fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let (meant, length) = match rest.as_bytes().get(at + 1) {
+            Some(b'"') => ('"', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'\\') => ('\\', 2),
+            _ => ('\\', 1),
+        };
+        plain.push(meant);
+        rest = &rest[at + length..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The pieces of what stands in braces.
 enum Piece<'a> {
-    Name(&'a str),
-    Label { at: usize, name: &'a str, value: &'a str },
+    Name(Written<'a>),
+    Label { at: usize, name: Written<'a>, value: Written<'a> },
     End,
 }
 
@@ -125,15 +154,16 @@ impl<'a> Braces<'a> {
                 return Ok(Piece::End);
             }
             Some(b'"') => {
-                at = quoted_end(self.page, at)?;
-                &self.page[start + 1..at - 1]
+                let (name, end) = quoted(self.page, at)?;
+                at = end;
+                name
             }
             _ => {
                 at = name_end(bytes, at, LABEL_START, LABEL_PART);
-                &self.page[start..at]
+                Written { text: &self.page[start..at], escaped: false }
             }
         };
-        if name.is_empty() {
+        if name.text.is_empty() {
             return Err(FaultAt::expected(self.page, start, "a label name or the closing brace"));
         }
         at = skip_blanks(bytes, at);
@@ -149,10 +179,8 @@ impl<'a> Braces<'a> {
         if bytes.get(at) != Some(&b'"') {
             return Err(FaultAt::expected(self.page, at, "a label value in double quotes"));
         }
-        let value_start = at + 1;
-        at = quoted_end(self.page, at)?;
-        let value = &self.page[value_start..at - 1];
-        at = skip_blanks(bytes, at);
+        let (value, end) = quoted(self.page, at)?;
+        at = skip_blanks(bytes, end);
         // The server does without the comma between two labels, so pages without it are about.
         self.at = at + usize::from(bytes.get(at) == Some(&b','));
         Ok(Piece::Label { at: start, name, value })
@@ -163,8 +191,8 @@ impl<'a> Braces<'a> {
 pub(super) struct Checked<'a> {
     /// Behind the closing brace.
     pub(super) end: usize,
-    /// The metric's name as written, where it stands in the braces.
-    pub(super) name: Option<&'a str>,
+    /// The metric's name, where it stands in the braces.
+    pub(super) name: Option<Written<'a>>,
 }
 
 /// Checks what stands in the braces that open before `at`: their form, one metric name in all, no label twice.
@@ -173,7 +201,7 @@ pub(super) fn check<'a>(
     page: &'a str,
     at: usize,
     named_before: bool,
-    seen: &mut Vec<(usize, usize)>,
+    seen: &mut Vec<Written<'a>>,
 ) -> Result<Checked<'a>, FaultAt> {
     seen.clear();
     let mut braces = Braces::new(page, at);
@@ -186,39 +214,28 @@ pub(super) fn check<'a>(
             }
             Piece::Name(name) => found = Some(name),
             Piece::Label { at, name, .. } => {
-                let start = at + usize::from(page.as_bytes()[at] == b'"');
-                if is_among(page, name, seen) || is_metric_name(name) {
+                // Lines have few labels, so looking at each is the quick way.
+                if name.is(THE_NAME) || seen.iter().any(|have| have.is(name)) {
                     return Err(FaultAt::new(at, duplicate(name)));
                 }
-                seen.push((start, start + name.len()));
+                seen.push(name);
             }
             Piece::End => return Ok(Checked { end: braces.at, name: found }),
         }
     }
 }
 
-fn is_metric_name(name: &str) -> bool {
-    name.len() >= METRIC_NAME.len() && unescape(name) == METRIC_NAME
-}
+/// The label that the metric's name becomes.
+const THE_NAME: Written<'static> = Written { text: METRIC_NAME, escaped: false };
 
-/// Whether one of the names at `seen` is `name`. Lines have few labels, so looking at each is the quick way; a
-/// name with an escape may be written in two ways.
-fn is_among(page: &str, name: &str, seen: &[(usize, usize)]) -> bool {
-    if name.contains('\\') {
-        let plain = unescape(name);
-        return seen.iter().any(|(start, end)| unescape(&page[*start..*end]) == plain);
-    }
-    seen.iter().any(|(start, end)| end - start == name.len() && page[*start..*end] == *name)
+#[cold]
+fn duplicate(name: Written<'_>) -> Fault {
+    Fault::DuplicateLabel(shortened(&name.plain()))
 }
 
 #[cold]
-fn duplicate(name: &str) -> Fault {
-    Fault::DuplicateLabel(shortened(&unescape(name)))
-}
-
-#[cold]
-fn second_name(name: &str) -> Fault {
-    Fault::SecondName(shortened(&unescape(name)))
+fn second_name(name: Written<'_>) -> Fault {
+    Fault::SecondName(shortened(&name.plain()))
 }
 
 /// The labels of a line, in its order, read as they are asked for; without the metric's name.
@@ -249,7 +266,7 @@ impl<'a> Iterator for LabelPairs<'a> {
             match braces.next() {
                 Ok(Piece::Label { name, value, .. }) => {
                     self.at = braces.at;
-                    return Some((unescape(name), unescape(value)));
+                    return Some((name.plain(), value.plain()));
                 }
                 Ok(Piece::Name(_)) => {}
                 Ok(Piece::End) | Err(_) => {

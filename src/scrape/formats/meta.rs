@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::fault::{Fault, FaultAt, shortened};
-use super::labels::{metric_name_end, quoted_end, skip_blanks, unescape};
+use super::labels::{Written, metric_name, skip_blanks, unescape};
 
 /// The words of `# TYPE`. The server knows the first five; the others are those of the reference library.
 const TYPES: [&str; 7] =
@@ -35,43 +35,58 @@ pub enum Metadata<'a> {
 pub fn metadata(page: &str) -> impl Iterator<Item = Metadata<'_>> {
     page.split('\n').filter_map(|line| {
         let start = skip_blanks(line.as_bytes(), 0);
-        if line.as_bytes().get(start) == Some(&b'#') { read(line, start).ok()?.1 } else { None }
+        if line.as_bytes().get(start) != Some(&b'#') {
+            return None;
+        }
+        let Said { what, name, text } = read(line, start, line.len()).ok()??;
+        let name = name.plain();
+        Some(match what {
+            Keyword::Type => Metadata::Type { name, kind: text },
+            Keyword::Help if text.contains('\\') => Metadata::Help { name, text: unescape(text).into() },
+            Keyword::Help => Metadata::Help { name, text: text.into() },
+        })
     })
 }
 
 /// Checks the line whose `#` stands at `at`, and says where it ends: at its line end, or at the page's end.
 pub(super) fn check(page: &str, at: usize) -> Result<usize, FaultAt> {
-    Ok(read(page, at)?.0)
+    let end = page[at..].find('\n').map_or(page.len(), |length| at + length);
+    read(page, at, end).map(|_| end)
 }
 
-fn read(page: &str, at: usize) -> Result<(usize, Option<Metadata<'_>>), FaultAt> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    Help,
+    Type,
+}
+
+/// A line of metadata as it is written.
+struct Said<'a> {
+    what: Keyword,
+    name: Written<'a>,
+    text: &'a str,
+}
+
+/// Reads the line from its `#` at `at` up to `end`; `None` for a plain comment.
+fn read(page: &str, at: usize, end: usize) -> Result<Option<Said<'_>>, FaultAt> {
     let bytes = page.as_bytes();
-    let end = page[at..].find('\n').map_or(page.len(), |length| at + length);
     let word = skip_blanks(bytes, at + 1);
-    let kind = match bytes.get(word..word + 5) {
-        Some([b'H', b'E', b'L', b'P', b' ' | b'\t']) => "HELP",
-        Some([b'T', b'Y', b'P', b'E', b' ' | b'\t']) => "TYPE",
-        _ => return Ok((end, None)),
+    let what = match bytes.get(word..word + 5) {
+        // `#HELP a` without a blank is a plain comment.
+        _ if word == at + 1 => return Ok(None),
+        Some([b'H', b'E', b'L', b'P', b' ' | b'\t']) => Keyword::Help,
+        Some([b'T', b'Y', b'P', b'E', b' ' | b'\t']) => Keyword::Type,
+        _ => return Ok(None),
     };
-    // `#HELP a` without a blank is a plain comment.
-    if word == at + 1 {
-        return Ok((end, None));
-    }
-    let start = skip_blanks(bytes, word + kind.len());
-    let quoted = bytes.get(start) == Some(&b'"');
-    let name_end = if quoted { quoted_end(page, start)? } else { metric_name_end(bytes, start) };
+    let start = skip_blanks(bytes, word + 5);
+    let (name, name_end) = metric_name(page, start)?;
     if name_end == start {
         return Err(FaultAt::expected(page, start, "a metric name"));
     }
-    let quote = usize::from(quoted);
-    let name = unescape(&page[start + quote..name_end - quote]);
     let rest = skip_blanks(bytes, name_end);
     let text = &page[rest..end];
-    if kind == "HELP" {
-        return Ok((end, Some(Metadata::Help { name, text: unescape(text) })));
-    }
-    if TYPES.contains(&text) && rest > name_end {
-        return Ok((end, Some(Metadata::Type { name, kind: text })));
+    if what == Keyword::Help || (TYPES.contains(&text) && rest > name_end) {
+        return Ok(Some(Said { what, name, text }));
     }
     Err(match text.find(['\r', '\0']) {
         Some(odd) => FaultAt::expected(page, rest + odd, "the end of the line"),

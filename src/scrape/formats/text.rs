@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use super::fault::{Fault, FaultAt, ParseError};
-use super::labels::{self, LabelPairs, metric_name_end, skip_blanks, unescape};
+use super::labels::{self, LabelPairs, Written, metric_name_end, skip_blanks};
 use super::meta;
 use super::value::{read_timestamp, read_value};
 
@@ -117,7 +117,7 @@ pub struct Lines<'a> {
     line_start: usize,
     samples: u64,
     wanted: u64,
-    seen: Vec<(usize, usize)>,
+    seen: Vec<Written<'a>>,
 }
 
 impl<'a> Lines<'a> {
@@ -172,7 +172,7 @@ impl<'a> Lines<'a> {
             }
         } else {
             let checked = labels::check(page, braces + 1, false, &mut self.seen)?;
-            name = unescape(checked.name.ok_or_else(|| FaultAt::new(start, Fault::NoName))?);
+            name = checked.name.ok_or_else(|| FaultAt::new(start, Fault::NoName))?.plain();
             series_end = checked.end;
             labels = LabelPairs::new(page, braces + 1);
             is_wanted = wants(&name);
