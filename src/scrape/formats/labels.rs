@@ -30,10 +30,12 @@ const NAME_BYTES: [u8; 256] = {
 };
 
 /// Where the name that begins at `at` ends; `at` itself where none begins there.
+#[inline]
 pub(super) fn metric_name_end(page: &[u8], at: usize) -> usize {
     name_end(page, at, METRIC_START, METRIC_PART)
 }
 
+#[inline]
 fn name_end(page: &[u8], at: usize, start: u8, part: u8) -> usize {
     match page.get(at) {
         Some(first) if NAME_BYTES[usize::from(*first)] & start != 0 => {}
@@ -45,6 +47,7 @@ fn name_end(page: &[u8], at: usize, start: u8, part: u8) -> usize {
 }
 
 /// Where the blanks at `at` end.
+#[inline]
 pub(super) fn skip_blanks(page: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t') = page.get(at) {
         at += 1;
@@ -62,16 +65,19 @@ pub(super) struct Written<'a> {
 
 impl<'a> Written<'a> {
     /// What it means.
+    #[inline]
     pub(super) fn plain(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(unescape(self.text)) } else { Cow::Borrowed(self.text) }
     }
 
+    #[inline]
     fn is(self, other: Written<'_>) -> bool {
         if self.escaped || other.escaped { self.plain() == other.plain() } else { self.text == other.text }
     }
 }
 
 /// Reads the quoted text whose opening quote stands at `at`, and says where it ends, behind its closing quote.
+#[inline]
 pub(super) fn quoted(page: &str, at: usize) -> Result<(Written<'_>, usize), FaultAt> {
     let bytes = page.as_bytes();
     let (mut here, mut escaped) = (at + 1, false);
@@ -136,6 +142,7 @@ impl<'a> Braces<'a> {
         Self { page, at, first: true }
     }
 
+    #[inline]
     fn next(&mut self) -> Result<Piece<'a>, FaultAt> {
         let bytes = self.page.as_bytes();
         let mut at = skip_blanks(bytes, self.at);
@@ -197,6 +204,7 @@ pub(super) struct Checked<'a> {
 
 /// Checks what stands in the braces that open before `at`: their form, one metric name in all, no label twice.
 /// `seen` is room to work in, lent so that a line needs none of its own.
+#[inline]
 pub(super) fn check<'a>(
     page: &'a str,
     at: usize,

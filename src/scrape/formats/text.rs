@@ -150,6 +150,7 @@ impl<'a> Lines<'a> {
         self.step_known(series).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
     }
 
+    #[inline]
     fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'a>>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };
         let (page, bytes) = (self.page, self.page.as_bytes());
@@ -187,6 +188,7 @@ impl<'a> Lines<'a> {
         Ok(Some(Step::Wanted(Line { series, name, labels, value, timestamp_ms })))
     }
 
+    #[inline]
     fn step_known(&mut self, series: &str) -> Result<Option<Reading>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };
         let (bytes, end) = (self.page.as_bytes(), start + series.len());
@@ -207,6 +209,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Passes blank lines and comments, and says where the next line with a value begins, behind its indent.
+    #[inline]
     fn seek_sample(&mut self) -> Result<Option<usize>, FaultAt> {
         let bytes = self.page.as_bytes();
         loop {
@@ -224,6 +227,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The line that ends at `end` has been read.
+    #[inline]
     fn end_line(&mut self, end: usize) {
         self.at = (end + 1).min(self.page.len());
         if end < self.page.len() {
@@ -233,6 +237,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Reads what follows the series, up to the end of the line.
+    #[inline]
     fn finish(&mut self, series_end: usize) -> Result<Reading, FaultAt> {
         let (page, bytes) = (self.page, self.page.as_bytes());
         let (value, value_end) = read_value(page, skip_blanks(bytes, series_end))?;

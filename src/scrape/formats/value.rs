@@ -20,10 +20,15 @@ pub(super) fn token(page: &str, at: usize) -> (&str, usize) {
 }
 
 /// Reads the value that begins at `at`, and says where it ends.
+#[inline]
 pub(super) fn read_value(page: &str, at: usize) -> Result<(f64, usize), FaultAt> {
-    if let Some(read) = read_plain(page.as_bytes(), at) {
-        return Ok(read);
+    match read_plain(page.as_bytes(), at) {
+        Some(read) => Ok(read),
+        None => read_any(page, at),
     }
+}
+
+fn read_any(page: &str, at: usize) -> Result<(f64, usize), FaultAt> {
     let (text, end) = token(page, at);
     if text.is_empty() {
         return Err(FaultAt::expected(page, at, "a value"));
@@ -44,6 +49,7 @@ pub(super) fn read_value(page: &str, at: usize) -> Result<(f64, usize), FaultAt>
 
 /// Reads what nearly all values are: up to 15 digits with a point and a small exponent. The digits are exact in
 /// a float and so is the power of ten, so that the one operation on them rounds correctly.
+#[inline]
 fn read_plain(page: &[u8], at: usize) -> Option<(f64, usize)> {
     let negative = page.get(at) == Some(&b'-');
     let start = at + usize::from(negative);
