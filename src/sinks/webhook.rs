@@ -20,8 +20,10 @@ use super::body::body;
 use super::retry_after::retry_after;
 use super::signature::SigningKeys;
 
-/// So much of an answer is read and kept.
+/// So much of an answer is kept.
 const ANSWER_MAX_BYTES: usize = 1024;
+/// So much of it is read: more than is kept, so that a token of ours is blotted out whole before the rest is cut.
+const ANSWER_READ_BYTES: usize = 2 * ANSWER_MAX_BYTES;
 const USER_AGENT: &str = concat!("fogsignal/", env!("CARGO_PKG_VERSION"));
 
 /// Posts to one address.
@@ -65,7 +67,8 @@ impl WebhookSink {
             Err(error) => return Outcome::Retry { why: self.failure(&url, error), wait: None },
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let answer = redacted(&url, &beginning(response).await);
+        let mut answer = redacted(&url, &beginning(response).await);
+        answer.truncate(answer.floor_char_boundary(ANSWER_MAX_BYTES));
         judge(status, &headers, answer, now)
     }
 
@@ -157,16 +160,13 @@ fn address(url: &Secret) -> Result<Url, String> {
 async fn beginning(mut response: Response) -> String {
     let mut bytes = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        let room = ANSWER_MAX_BYTES - bytes.len();
+        let room = ANSWER_READ_BYTES - bytes.len();
         bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() >= room {
             break;
         }
     }
-    let mut text = String::from_utf8_lossy(&bytes).replace(|c: char| c.is_control(), " ").trim().to_owned();
-    // A byte that is no UTF-8 has become three.
-    text.truncate(text.floor_char_boundary(ANSWER_MAX_BYTES));
-    text
+    String::from_utf8_lossy(&bytes).replace(|c: char| c.is_control(), " ").trim().to_owned()
 }
 
 /// The whole chain of causes, which the client's errors do not print by themselves.
@@ -185,8 +185,9 @@ fn redacted(url: &Url, text: &str) -> String {
     // A word shorter than this is none, and to blot it out would blot out half of any text.
     const SHORTEST_TOKEN: usize = 4;
     let segments = url.path_segments().into_iter().flatten();
+    let values = url.query().unwrap_or_default().split(['&', '=']);
     let whole = [Some(url.as_str()), Some(url.path()), url.query(), url.password(), Some(url.username())];
-    let mut secrets: Vec<&str> = whole.into_iter().flatten().chain(segments).collect();
+    let mut secrets: Vec<&str> = whole.into_iter().flatten().chain(segments).chain(values).collect();
     secrets.retain(|secret| secret.len() >= SHORTEST_TOKEN);
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, "****"))
