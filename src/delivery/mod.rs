@@ -10,6 +10,9 @@ mod retry;
 #[cfg(test)]
 pub(crate) mod samples;
 
+/// What messages carry, for those who send them.
+pub use crate::incidents::{ComponentNow, Page, PageReason, Post, Status};
+
 pub use message::{Attempt, Audience, Delivery, Fate, Message, Outcome};
 pub use plan::Routes;
 pub use retry::{fate_after, jitter, next_attempt};

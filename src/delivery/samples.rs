@@ -56,6 +56,11 @@ pub(crate) fn event(seq: u64, incident: u64, what: What) -> Event {
     Event { seq, at: at(seq as i64), incident: IncidentId(incident), what, why: Why::WatchPassed }
 }
 
+/// An event that is told to nobody.
+pub(crate) fn quiet(seq: u64, incident: u64) -> Event {
+    event(seq, incident, What::Exposed)
+}
+
 /// The event that posts message `number`, and its delivery to `to`.
 pub(crate) fn posted(number: u64, incident: u64, to: &str) -> (Event, Delivery) {
     let delivery = delivery(number, incident, to);

@@ -30,7 +30,8 @@ pub(crate) async fn keeps_its_contract(store: &impl Opens) {
     an_unknown_delivery_is_an_error(store).await;
 }
 
-fn batch(parts: impl IntoIterator<Item = (Event, Delivery)>) -> Batch {
+/// What the pipeline commits when it says these.
+pub(crate) fn batch(parts: impl IntoIterator<Item = (Event, Delivery)>) -> Batch {
     let (events, deliveries) = parts.into_iter().unzip();
     Batch { events, deliveries, ..Batch::default() }
 }

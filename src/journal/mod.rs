@@ -6,6 +6,8 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+#[cfg(test)]
+pub(crate) mod failing;
 mod sqlite;
 mod store;
 

@@ -6,8 +6,7 @@
 
 use serde::Serialize;
 
-use crate::delivery::{Delivery, Message};
-use crate::incidents::{ComponentNow, Page, PageReason, Post, Status};
+use crate::delivery::{ComponentNow, Delivery, Message, Page, PageReason, Post, Status};
 use crate::model::Timestamp;
 
 /// Standard Webhooks asks for bodies below 20 KB.

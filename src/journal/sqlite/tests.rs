@@ -188,6 +188,6 @@ async fn a_row_that_is_no_longer_understood_is_named() {
             .map_err(|error| fault::fault(&store.path, error))
     };
     journal.ask(spoil).await.unwrap();
-    let refused = journal.load().await.err().expect("it is not read");
+    let refused = journal.load().await.expect_err("it is not read");
     assert!(matches!(&refused, JournalError::Row { table: "events", id, .. } if id == "1"), "{refused:?}");
 }

@@ -1,17 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::delivery::samples::{at, delivery, event, posted, sink};
+use crate::delivery::samples::{at, delivery, posted, quiet, sink};
 use crate::delivery::{Delivery, jitter};
-use crate::incidents::{SinkReport, What};
-use crate::journal::{Batch, Snapshot, Sqlite};
+use crate::journal::contract::batch;
+use crate::journal::failing::Failing;
+use crate::journal::{Batch, Sqlite};
 use crate::model::SinkName;
 
 /// Time that goes on only when a test says so.
@@ -66,7 +66,7 @@ impl ManualClock {
         let now = self.now();
         let coming = |all: &BTreeMap<u64, Timestamp>| all.values().copied().filter(|at| *at > now).min();
         let mut sleepers = self.sleepers.subscribe();
-        let to = coming(&*sleepers.wait_for(|all| coming(all).is_some()).await.unwrap()).unwrap();
+        let to = coming(&sleepers.wait_for(|all| coming(all).is_some()).await.unwrap()).unwrap();
         self.set(to);
         to
     }
@@ -104,56 +104,10 @@ impl Sink for AskedSink {
     }
 }
 
-/// A journal that fails while told to.
-#[derive(Clone)]
-struct Failing {
-    journal: Sqlite,
-    fails: Arc<AtomicBool>,
-}
-
-impl Failing {
-    fn check(&self) -> Result<(), JournalError> {
-        let full = JournalError::Unwritable { path: "journal.db".into(), detail: "disk full".into() };
-        if self.fails.load(SeqCst) { Err(full) } else { Ok(()) }
-    }
-}
-
-impl Journal for Failing {
-    async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
-        self.journal.commit(now, batch).await
-    }
-    async fn load(&self) -> Result<Snapshot, JournalError> {
-        self.journal.load().await
-    }
-    async fn due(
-        &self,
-        to: &SinkName,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.check()?;
-        self.journal.due(to, now, limit).await
-    }
-    async fn next_due(&self, to: &SinkName) -> Result<Option<Timestamp>, JournalError> {
-        self.check()?;
-        self.journal.next_due(to).await
-    }
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        self.check()?;
-        self.journal.record(attempt, fate).await
-    }
-    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        self.journal.unread_fates().await
-    }
-    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.journal.deliveries(limit).await
-    }
-}
-
 /// A pump at work, and what is around it.
 struct House {
     path: PathBuf,
-    journal: Failing,
+    journal: Failing<Sqlite>,
     clock: ManualClock,
     calls: mpsc::UnboundedReceiver<Call>,
     committed: watch::Sender<()>,
@@ -167,7 +121,7 @@ impl House {
     fn start(folder: &TempDir, clock: ManualClock) -> Self {
         let path = folder.path().join("journal.db");
         let journal = Sqlite::open(&path, clock.now()).expect("it opens");
-        let journal = Failing { journal, fails: Arc::default() };
+        let journal = Failing::new(journal);
         let (sent, calls) = mpsc::unbounded_channel();
         let to = Arc::new(AskedSink { name: sink("hook"), calls: sent });
         let (committed, wake) = watch::channel(());
@@ -184,9 +138,7 @@ impl House {
         Self { path, journal, clock, calls, committed, reports, stats, stop, pump }
     }
 
-    async fn commit(&self, parts: impl IntoIterator<Item = (crate::incidents::Event, Delivery)>) {
-        let (events, deliveries) = parts.into_iter().unzip();
-        let batch = Batch { events, deliveries, ..Batch::default() };
+    async fn commit(&self, batch: Batch) {
         self.journal.commit(self.clock.now(), batch).await.expect("it is committed");
         self.committed.send_replace(());
     }
@@ -244,7 +196,7 @@ fn key(incident: u64, number: u64) -> String {
 async fn an_incident_keeps_its_order_and_holds_up_no_other() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 1, "hook"), posted(3, 2, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook"), posted(3, 2, "hook")])).await;
     let [first, other] = house.these(["INC-1_e1_hook", "INC-2_e3_hook"]).await;
     first.answer(later());
     other.answer(taken());
@@ -268,7 +220,7 @@ async fn an_incident_keeps_its_order_and_holds_up_no_other() {
 async fn a_slow_attempt_does_not_hold_up_the_retry_of_another_incident() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 2, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 2, "hook")])).await;
     let [slow, other] = house.these(["INC-1_e1_hook", "INC-2_e2_hook"]).await;
     other.answer(later());
     house.clock.next_wake().await;
@@ -281,7 +233,7 @@ async fn a_slow_attempt_does_not_hold_up_the_retry_of_another_incident() {
 async fn only_so_many_are_under_way() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit((1..=10).map(|number| posted(number, number, "hook"))).await;
+    house.commit(batch((1..=10).map(|number| posted(number, number, "hook")))).await;
     let mut under_way = Vec::new();
     for _ in 0..UNDER_WAY_AT_MOST {
         under_way.push(house.call().await);
@@ -300,7 +252,7 @@ async fn what_expired_is_dead_without_being_sent_and_the_next_goes() {
     let mut house = House::start(&folder, clock.clone());
     let (mut parts, next) = (posted(1, 1, "hook"), posted(2, 1, "hook"));
     parts.1.expires_at = at(0);
-    house.commit([parts, next]).await;
+    house.commit(batch([parts, next])).await;
     let call = house.call().await;
     assert_eq!(call.key, "INC-1_e2_hook");
     house.reports.notified().await;
@@ -316,7 +268,7 @@ async fn what_expired_is_dead_without_being_sent_and_the_next_goes() {
 async fn what_is_given_up_is_reported_and_lets_the_next_go() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
     house.call().await.answer(Outcome::GiveUp { why: "answered 410".into() });
     assert_eq!(house.call().await.key, "INC-1_e2_hook");
     house.reports.notified().await;
@@ -327,7 +279,7 @@ async fn what_is_given_up_is_reported_and_lets_the_next_go() {
 async fn a_sink_may_ask_to_wait() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook")])).await;
     let wait = Some(Duration::from_secs(120));
     house.call().await.answer(Outcome::Retry { why: "answered 429".into(), wait });
     assert_eq!(house.clock.next_wake().await, at(120));
@@ -339,9 +291,9 @@ async fn a_sink_may_ask_to_wait() {
 async fn a_journal_that_fails_delays_and_sends_nothing_twice() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
     let call = house.call().await;
-    house.journal.fails.store(true, SeqCst);
+    house.journal.fail();
     call.answer(taken());
     for _ in 0..3 {
         house.clock.next_wake().await;
@@ -349,7 +301,7 @@ async fn a_journal_that_fails_delays_and_sends_nothing_twice() {
     assert!(house.calls.try_recv().is_err());
     assert!(house.stats.now().journal_failures >= 3);
     // The pump is not yet awake from the last of these: this time it finds the journal well.
-    house.journal.fails.store(false, SeqCst);
+    house.journal.recover();
     let second = house.call().await;
     assert_eq!(second.key, "INC-1_e2_hook");
     assert_eq!(house.fate(1, ended).await.attempts, 1);
@@ -359,7 +311,7 @@ async fn a_journal_that_fails_delays_and_sends_nothing_twice() {
 async fn a_stop_lets_attempts_under_way_finish() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
     let call = house.call().await;
     house.stop.cancel();
     call.answer(taken());
@@ -373,7 +325,7 @@ async fn a_stop_lets_attempts_under_way_finish() {
 async fn a_stop_does_not_wait_for_ever() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook")])).await;
     let _unanswered = house.call().await;
     house.stop.cancel();
     assert_eq!(house.clock.next_wake().await, at(0) + DRAIN);
@@ -385,7 +337,7 @@ async fn a_stop_does_not_wait_for_ever() {
 async fn a_kill_between_sending_and_recording_sends_again_under_the_same_key() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    house.commit([posted(1, 1, "hook"), posted(2, 1, "hook")]).await;
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
     let before = house.call().await.key;
     let clock = house.kill().await;
     let mut house = House::start(&folder, clock);
@@ -415,7 +367,7 @@ async fn whatever_fails(seed: u64) {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
     let plan: Vec<_> = (1..=24).map(|number| (number, 1 + number % 3)).collect();
-    house.commit(plan.iter().map(|(number, incident)| posted(*number, *incident, "hook"))).await;
+    house.commit(batch(plan.iter().map(|(number, incident)| posted(*number, *incident, "hook")))).await;
     let mut ended_keys = BTreeSet::new();
     while ended_keys.len() < plan.len() {
         let call = tokio::select! {
@@ -458,9 +410,8 @@ async fn whatever_fails(seed: u64) {
 async fn events_that_say_nothing_wake_nobody() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
-    let batch = Batch { events: vec![event(1, 1, What::Exposed)], ..Batch::default() };
-    house.journal.commit(at(0), batch).await.unwrap();
-    house.committed.send_replace(());
+    let batch = Batch { events: vec![quiet(1, 1)], ..Batch::default() };
+    house.commit(batch).await;
     house.stop.cancel();
     house.pump.await.unwrap();
     assert!(house.calls.try_recv().is_err());

@@ -183,7 +183,7 @@ fn shortens_at_whole_characters() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn every_body_is_below_20_kb(
         text in "\\PC{0,60}|[\\x00-\\x1f\"\\\\]{0,60}", times in 0usize..200, many in 0usize..200, incident in any::<u64>(),

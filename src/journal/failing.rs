@@ -1,0 +1,72 @@
+//! A journal that fails while a test says so, for those who must live with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use super::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
+use crate::delivery::{Attempt, Fate};
+use crate::incidents::SinkReport;
+use crate::model::{SinkName, Timestamp};
+
+/// Passes calls on, or refuses them as a full disk does.
+#[derive(Clone)]
+pub(crate) struct Failing<J> {
+    journal: J,
+    fails: Arc<AtomicBool>,
+}
+
+impl<J: Journal> Failing<J> {
+    pub(crate) fn new(journal: J) -> Self {
+        Self { journal, fails: Arc::default() }
+    }
+
+    /// Fails from now on.
+    pub(crate) fn fail(&self) {
+        self.fails.store(true, SeqCst);
+    }
+
+    /// Is well from now on.
+    pub(crate) fn recover(&self) {
+        self.fails.store(false, SeqCst);
+    }
+
+    fn well(&self) -> Result<&J, JournalError> {
+        let full = JournalError::Unwritable { path: "journal.db".into(), detail: "disk full".into() };
+        if self.fails.load(SeqCst) { Err(full) } else { Ok(&self.journal) }
+    }
+}
+
+impl<J: Journal> Journal for Failing<J> {
+    async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
+        self.well()?.commit(now, batch).await
+    }
+
+    async fn load(&self) -> Result<Snapshot, JournalError> {
+        self.well()?.load().await
+    }
+
+    async fn due(
+        &self,
+        to: &SinkName,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.well()?.due(to, now, limit).await
+    }
+
+    async fn next_due(&self, to: &SinkName) -> Result<Option<Timestamp>, JournalError> {
+        self.well()?.next_due(to).await
+    }
+
+    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
+        self.well()?.record(attempt, fate).await
+    }
+
+    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
+        self.well()?.unread_fates().await
+    }
+
+    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.well()?.deliveries(limit).await
+    }
+}
