@@ -20,6 +20,9 @@ use super::words::{ActionFacts, BacklogFacts, LostFacts, PostFacts, ShownFacts, 
 /// How many actions a post lists; of more, the last.
 const ACTIONS_LISTED: usize = 10;
 
+/// How many backlogs a post says the depth of.
+const BACKLOGS_LISTED: usize = 5;
+
 /// Proposes the next post where its time has come.
 pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
     let now = draft.now();
@@ -74,6 +77,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         .filter(|component| component.status == ComponentStatus::Operational);
     let skipped = incident.actions.len().saturating_sub(ACTIONS_LISTED);
     let actions = incident.actions.iter().skip(skipped);
+    let backlogs = backlogs(draft, incident);
     PostFacts {
         status: incident.status.as_str(),
         first: incident.posts.is_empty(),
@@ -85,7 +89,8 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         recovered: recovered.map(|component| component.name).collect(),
         causes: incident.public_causes().into_iter().collect(),
         actions: actions.map(|a| ActionFacts { at: time(a.at), text: a.item.text.clone() }).collect(),
-        backlogs: backlogs(draft, incident),
+        more_backlogs: backlogs.len().saturating_sub(BACKLOGS_LISTED),
+        backlogs: backlogs.into_iter().take(BACKLOGS_LISTED).collect(),
         lost: lost(draft, incident),
         start: time(incident.started_at),
         end: incident.mitigated_at.map(time),

@@ -32,6 +32,7 @@ pub(super) struct PostFacts {
     pub(super) causes: Vec<String>,
     pub(super) actions: Vec<ActionFacts>,
     pub(super) backlogs: Vec<BacklogFacts>,
+    pub(super) more_backlogs: usize,
     pub(super) lost: Vec<LostFacts>,
     pub(super) start: String,
     pub(super) end: Option<String>,

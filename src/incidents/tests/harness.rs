@@ -61,6 +61,10 @@ impl Move {
         self.role = role;
         self
     }
+    pub fn does(mut self, does: Does) -> Self {
+        self.does = does;
+        self
+    }
     pub fn with(mut self, change: fn(&mut AlertFacts)) -> Self {
         self.change = change;
         self
@@ -195,6 +199,11 @@ impl World {
             assert_eq!(event.seq, self.log.len() as u64 + 1, "numbers have no gaps");
             self.book.apply(event);
             self.log.push(event.clone());
+            if matches!(event.what, What::StatusChanged { to: Status::Resolved, .. }) {
+                let over = self.book.get(event.incident).unwrap();
+                let holds = |m: &Member| m.lost_since().is_some() || m.role() == Role::Backlog;
+                assert!(!over.active().any(holds), "resolved while something holds it");
+            }
         }
         events
     }
