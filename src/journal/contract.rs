@@ -1,6 +1,7 @@
 //! What every journal must do. A store passes by calling `keeps_its_contract` with a way to open it; each part gets
 //! a journal of its own, and opens it again where a restart is part of the promise.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub(crate) async fn keeps_its_contract(store: &impl Opens) {
     alerts_are_replaced_and_forgotten(store).await;
     due_gives_the_oldest_of_each_incident(store).await;
     due_gives_the_longest_due_first(store).await;
+    what_waits_is_counted_by_sink(store).await;
     an_ended_delivery_keeps_its_fate(store).await;
     dead_deliveries_are_told_until_they_are_read(store).await;
     an_expiry_is_no_attempt(store).await;
@@ -196,6 +198,16 @@ async fn due_gives_the_longest_due_first(store: &impl Opens) {
     journal.record(attempt(1, 1, "answered 503"), waiting(at(30))).await.unwrap();
     assert_eq!(due_ids(&journal, "hook", at(30), 1).await, [2]);
     assert_eq!(due_ids(&journal, "hook", at(30), 2).await, [2, 1]);
+}
+
+async fn what_waits_is_counted_by_sink(store: &impl Opens) {
+    let journal = store.open("waiting").await;
+    let parts = [posted(1, 1, "hook"), posted(2, 1, "hook"), posted(3, 2, "other"), posted(4, 2, "done")];
+    journal.commit(at(0), batch(parts)).await.unwrap();
+    journal.record(attempt(1, 1, "answered 503"), waiting(at(60))).await.unwrap();
+    journal.record(attempt(4, 1, "ok"), Fate::Delivered { at: at(1) }).await.unwrap();
+    let counted = journal.waiting().await.unwrap();
+    assert_eq!(counted, BTreeMap::from([(sink("hook"), 2), (sink("other"), 1)]));
 }
 
 async fn an_ended_delivery_keeps_its_fate(store: &impl Opens) {

@@ -1,5 +1,6 @@
 //! A journal that fails while a test says so, for those who must live with it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -64,6 +65,10 @@ impl<J: Journal> Journal for Failing<J> {
 
     async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
         self.well()?.unread_fates().await
+    }
+
+    async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
+        self.well()?.waiting().await
     }
 
     async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {

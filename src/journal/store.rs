@@ -1,5 +1,6 @@
 //! The trait of a journal and what goes through it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 
@@ -138,6 +139,9 @@ pub trait Journal: Clone + Send + Sync + 'static {
     /// Fates that matter to the book and that it has not taken in yet (`Batch::fates_read`): every delivery that
     /// is dead, post or page.
     fn unread_fates(&self) -> impl Future<Output = Result<Vec<SinkReport>, JournalError>> + Send;
+
+    /// How many deliveries are not done yet, by sink; a sink where none waits is not in it.
+    fn waiting(&self) -> impl Future<Output = Result<BTreeMap<SinkName, u64>, JournalError>> + Send;
 
     /// The latest deliveries, newest first, for people.
     fn deliveries(

@@ -12,6 +12,7 @@ mod open;
 mod read;
 mod write;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,6 +141,10 @@ impl Journal for Sqlite {
 
     async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
         self.ask(|store| store.unread_fates()).await
+    }
+
+    async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
+        self.ask(|store| store.waiting()).await
     }
 
     async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {

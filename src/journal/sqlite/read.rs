@@ -1,5 +1,7 @@
 //! What is read: everything for a start, what is due, what the book has not taken in, the latest for people.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Params, Row};
 use serde::de::DeserializeOwned;
 
@@ -68,6 +70,14 @@ impl Store {
     pub(super) fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
         let dead = self.statuses(concat!(statuses!(), "WHERE unread = 1 ORDER BY id"), [])?;
         Ok(dead.into_iter().filter_map(report).collect())
+    }
+
+    pub(super) fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
+        let sql = "SELECT sink, count(*) FROM deliveries WHERE fate = 'waiting' GROUP BY sink";
+        let counts = self.rows(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let named =
+            |(sink, count): (String, i64)| Some((SinkName::new(&sink).ok()?, u64::try_from(count).ok()?));
+        Ok(counts.into_iter().filter_map(named).collect())
     }
 
     pub(super) fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
