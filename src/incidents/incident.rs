@@ -5,6 +5,7 @@
 //! Not:  nothing is decided here and no setting is read: the same events make the same incident for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 use crate::rules::{AlertKey, AlertState, Role};
@@ -88,6 +89,8 @@ pub struct Incident {
     pub started_at: Timestamp,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// When it was last reopened; else when it was opened.
+    pub open_since: Timestamp,
     /// When somebody took it on, while that stands.
     pub acknowledged_at: Option<Timestamp>,
     /// Who did.
@@ -106,10 +109,10 @@ pub struct Incident {
     pub members: BTreeMap<AlertKey, Member>,
     /// What its components showed when, those that recovered too.
     pub components: BTreeMap<ComponentId, Vec<Span>>,
-    /// What was said in public, oldest first.
-    pub posts: Vec<Dated<Post>>,
+    /// What was said in public, oldest first. Shared, since a decision works on a copy of the incident.
+    pub posts: Vec<Dated<Arc<Post>>>,
     /// What responders were told, oldest first.
-    pub pages: Vec<Dated<Page>>,
+    pub pages: Vec<Dated<Arc<Page>>>,
     /// What people did against it, oldest first.
     pub actions: Vec<Dated<Line>>,
     /// Internal lines, oldest first.
@@ -160,6 +163,7 @@ impl Incident {
             exposure: *exposure,
             started_at: *started_at,
             opened_at: event.at,
+            open_since: event.at,
             acknowledged_at: None,
             acknowledged_by: None,
             identified_at: None,
@@ -327,6 +331,7 @@ impl Incident {
             (_, Status::Resolved) => self.resolved_at = Some(at),
             (Status::Resolved, _) => {
                 self.reopened += 1;
+                self.open_since = at;
                 self.breaks += 1;
                 (self.resolved_at, self.mitigated_at, self.escalation) = (None, None, None);
                 (self.acknowledged_at, self.acknowledged_by) = (None, None);
@@ -361,7 +366,7 @@ impl Incident {
         self.promise = post.next_update_by;
         self.promises.made += u32::from(post.next_update_by.is_some());
         self.said = Said { actions: self.actions.len(), causes: self.public_causes() };
-        self.posts.push(Dated { at, item: post.clone() });
+        self.posts.push(Dated { at, item: Arc::new(post.clone()) });
     }
 
     fn paged(&mut self, page: &Page, at: Timestamp) {
@@ -371,7 +376,7 @@ impl Incident {
             escalation.paged.insert(page.step, at);
         }
         self.loss_paged |= page.reason == MeasurementLost;
-        self.pages.push(Dated { at, item: page.clone() });
+        self.pages.push(Dated { at, item: Arc::new(page.clone()) });
     }
 }
 

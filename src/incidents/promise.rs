@@ -34,7 +34,7 @@ pub(super) fn wake(config: &Config, incident: &Incident) -> Option<Wake> {
         // What is over before its first post was due stays unsaid: that is what the hold is for.
         let happening = matches!(incident.status, Status::Investigating | Status::Identified);
         let why = Why::NewFact { fact: incident.title.clone() };
-        return happening.then(|| Wake { at: incident.opened_at + settings.publish.after, why });
+        return happening.then(|| Wake { at: incident.open_since + settings.publish.after, why });
     };
     if last.item.status == Status::Resolved && incident.status == Status::Resolved {
         return None;
