@@ -116,10 +116,7 @@ impl Fetcher {
 
     async fn client(&self, way: Way) -> Result<Client, ScrapeError> {
         let known = self.clients().get(&way).cloned();
-        let names_files = self.job.tls.ca_file.is_some() || self.job.tls.cert_file.is_some();
-        if let Some(known) = &known
-            && (way == Way::Plain || !names_files && known.needs_no_files())
-        {
+        if let Some(known) = known.as_ref().filter(|known| known.needs_no_files()) {
             return Ok(known.client.clone());
         }
         let (job, asked) = (self.job.clone(), way.clone());

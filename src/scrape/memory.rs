@@ -45,8 +45,9 @@ struct Entry {
 }
 
 /// The memory of one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
+    max_series: usize,
     entries: Vec<Entry>,
     by_series: HashTable<u32>,
     hasher: RandomState,
@@ -64,7 +65,32 @@ pub(super) struct Memory {
     demand: u64,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::with_room_for(MAX_SERIES)
+    }
+}
+
 impl Memory {
+    /// Empty, and never of more than so many series.
+    pub(super) fn with_room_for(max_series: usize) -> Self {
+        Self {
+            max_series,
+            entries: Vec::new(),
+            by_series: HashTable::new(),
+            hasher: RandomState::new(),
+            bytes: 0,
+            order: Vec::new(),
+            next_order: Vec::new(),
+            cursor: 0,
+            page: 0,
+            last_good: 0,
+            has_twins: false,
+            has_news: false,
+            demand: 0,
+        }
+    }
+
     /// Begins a page under the demand numbered `demand`; where it is a new one, what was said under the old one
     /// is forgotten as far as `wants` says otherwise.
     pub(super) fn begin_page(&mut self, demand: u64, wants: &dyn Fn(&str) -> bool) {
@@ -95,7 +121,7 @@ impl Memory {
 
     /// Remembers a series; `None` where there is no room.
     pub(super) fn remember(&mut self, series: &str, meaning: Meaning) -> Option<Known> {
-        if self.entries.len() >= MAX_SERIES || self.bytes + series.len() > MAX_BYTES {
+        if self.max_series <= self.entries.len() || MAX_BYTES < self.bytes + series.len() {
             return None;
         }
         let at = u32::try_from(self.entries.len()).ok()?;

@@ -179,7 +179,8 @@ impl<'a> Reader<'a> {
         let mut known = HashSet::new();
         let mut left_out = Vec::new();
         self.read.samples.retain(|sample| {
-            let stays = sample.at.is_some() || known.insert(sample.labels.clone());
+            let is_first = known.insert(sample.labels.clone());
+            let stays = is_first || sample.at.is_some();
             if !stays {
                 left_out.push(sample.labels.clone());
             }

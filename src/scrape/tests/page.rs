@@ -210,7 +210,7 @@ mod law {
     proptest! {
         /// A memory of earlier pages changes nothing of what a page says.
         #[test]
-        fn a_memory_changes_nothing(pages in pages(), relabels in any::<bool>()) {
+        fn a_memory_changes_nothing(pages in pages(), relabels in any::<bool>(), room in 0..7usize) {
             let mut job = job("j", &["h:1"]);
             if relabels {
                 job.metric_relabel = vec![
@@ -221,6 +221,7 @@ mod law {
             let series = ["a", "a{x=\"1\",y=\"2\"}", "a{y=\"2\",x=\"1\"}", "b{x=\"4\"}", "unwanted", "a{z=\"1\"}"];
             let wants = |name: &str| name != "unwanted";
             let mut reads = Reads::of(job.clone());
+            reads.memory = Memory::with_room_for(room);
             for page in pages {
                 let body: String = page
                     .iter()

@@ -54,7 +54,7 @@ async fn targets_are_scraped_on_their_beat() {
     let jobs = [job("j", &[&server.host()])];
     let target = target(jobs[0].clone());
     let mut rig = Rig::start(&jobs, 8);
-    assert_eq!(rig.discovered().await, [target.key.clone()]);
+    assert_eq!(rig.discovered().await, std::slice::from_ref(&target.key));
     for turn in 0..3 {
         // Far past the beat, and a different way each time: the phase stays.
         rig.clock.advance(INTERVAL + Duration::from_millis(turn));
