@@ -226,7 +226,7 @@ pub struct AlertFacts {
     pub incident_key: Option<String>,
     /// What may be said in public of a cause (`public_cause`), rendered.
     pub public_cause: Option<String>,
-    /// The last value; for a verbatim rule the value of its expression.
+    /// The last value, if it was a finite number; for a verbatim rule the value of its expression.
     pub value: Option<f64>,
     /// The threshold of the severity that holds, for `detect:` rules.
     pub threshold: Option<f64>,

@@ -4,12 +4,13 @@
 //! Out:  what came of it. Nothing is applied: the outcome is committed first, then `Alerts::apply` remembers it.
 //! Not:  no clock is read; when to evaluate is decided elsewhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Labels, METRIC_NAME, Timestamp};
 use crate::promql::{self, Element, Options, Recorded, Source, Value};
 
-use super::ladder::{Seen, Standing};
+use super::ladder::{Ladder, Seen, Standing};
 use super::missing::{Judge, Judgement};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::table::is_old;
@@ -221,12 +222,14 @@ impl Evaluation<'_> {
         is_answered: bool,
         outcome: &mut Outcome,
     ) -> bool {
-        let before = row.map(Standing::of).unwrap_or_default();
         if row.is_none() && !self.watch.ladder.begins(element.map(|element| element.value)) {
             return false;
         }
+        let ladder = self.ladder(labels);
+        let mut before = row.map(Standing::of).unwrap_or_default();
+        ladder.fit(&mut before);
         let seen = self.see(&before, row, element, is_answered);
-        let step = self.watch.ladder.step(&before, seen, lost_after(self.group.interval), self.at);
+        let step = ladder.step(&before, seen, lost_after(self.group.interval), self.at);
         let key = self.key(labels);
         let Some(state) = step.after.state.clone() else {
             outcome.forgotten.extend(row.map(|_| key));
@@ -271,6 +274,19 @@ impl Evaluation<'_> {
         !is_over
     }
 
+    /// The ladder of one alert: a verbatim rule's labels say on which severity it has its one rung.
+    fn ladder(&self, labels: &Labels) -> Cow<'_, Ladder> {
+        match self.rule.kind {
+            RuleKind::Detect(_) | RuleKind::Record => Cow::Borrowed(&self.watch.ladder),
+            RuleKind::Alert(_) => {
+                let (severity, _) = self.context.mapping.severity_of(labels);
+                let mut ladder = self.watch.ladder.clone();
+                ladder.rungs.iter_mut().for_each(|rung| rung.severity = severity);
+                Cow::Owned(ladder)
+            }
+        }
+    }
+
     /// What was seen of an alert. A series that is not to be had matters only where the alert would otherwise
     /// fall or recover.
     fn see(
@@ -309,9 +325,7 @@ impl Evaluation<'_> {
     /// Whether what feeds the element now feeds its alert: not while the alert is on its way out.
     fn still_feeds(&self, seen: Seen) -> bool {
         match seen {
-            Seen::Measured { value, .. } => {
-                !self.watch.ladder.clears(value)
-            }
+            Seen::Measured { value, .. } => !self.watch.ladder.clears(value),
             _ => false,
         }
     }
@@ -324,14 +338,10 @@ impl Evaluation<'_> {
         state: &AlertState,
     ) -> AlertFacts {
         let watch = self.watch;
-        let (mapped, counts) = match self.rule.kind {
-            RuleKind::Detect(_) => (None, true),
-            _ => {
-                let (severity, counts) = self.context.mapping.severity_of(labels);
-                (Some(severity), counts)
-            }
+        let counts = match self.rule.kind {
+            RuleKind::Alert(_) => self.context.mapping.severity_of(labels).1,
+            RuleKind::Detect(_) | RuleKind::Record => true,
         };
-        let severity = state.severity().or(mapped);
         let mut facts = match (element, row) {
             (None, Some(row)) => row.facts.clone(),
             _ => AlertFacts {
@@ -345,12 +355,12 @@ impl Evaluation<'_> {
                     _ => self.context.mapping.component_of(labels),
                 },
                 counts,
-                status: None,
+                status: row.and_then(|row| row.facts.status),
                 annotations: Labels::empty(),
                 incident_key: None,
                 public_cause: None,
                 value: None,
-                threshold: None,
+                threshold: row.and_then(|row| row.facts.threshold),
                 clear: watch.ladder.lowest().and_then(|rung| rung.limit.clear()),
                 interval_ms: u64::try_from(self.group.interval.as_millis()).unwrap_or(u64::MAX),
             },
@@ -361,12 +371,17 @@ impl Evaluation<'_> {
                 watch.annotations.iter().map(|(name, template)| (name, template.render(&data))).collect();
             facts.incident_key = watch.incident_key.as_ref().map(|template| template.render(&data));
             facts.public_cause = watch.public_cause.as_ref().map(|template| template.render(&data));
-            facts.value = Some(element.value);
+            facts.value = Some(element.value).filter(|value| value.is_finite());
         }
-        // What a resolved alert was about at the last is what it stays.
-        if let Some(severity) = severity {
-            facts.status = watch.status.get(&severity).copied();
-            facts.threshold = watch.ladder.rung(severity).and_then(|rung| rung.limit.threshold());
+        // What a resolved alert was about at the last is what it stays; a pending one is about the lowest rung.
+        if !is_over(state) {
+            let severity = state.severity();
+            facts.status = severity.and_then(|severity| watch.status.get(&severity).copied());
+            let rung = match severity {
+                Some(severity) => watch.ladder.rung(severity),
+                None => watch.ladder.lowest(),
+            };
+            facts.threshold = rung.and_then(|rung| rung.limit.threshold());
         }
         facts
     }
@@ -414,3 +429,7 @@ fn same_but_for_figures(before: &AlertRow, after: &AlertRow) -> bool {
     };
     bare(before) == bare(after)
 }
+
+#[cfg(test)]
+#[path = "evaluate_tests.rs"]
+mod tests;

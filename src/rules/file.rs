@@ -246,7 +246,10 @@ fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> O
         }
         Some(node) => reader.expression(node, "`expr`"),
         None => {
-            reader.error(fields.span, format!("{what} must have an `expr`"));
+            // A key that is only mistyped is told as such.
+            if fields.misspelt(["expr"]).is_none() {
+                reader.error(fields.span, format!("{what} must have an `expr`"));
+            }
             None
         }
     }

@@ -75,6 +75,15 @@ impl Limit {
         }
     }
 
+    fn relapsed_in_words(self) -> String {
+        match self {
+            Self::Above { clear, .. } => format!("above {} again", format_value(clear)),
+            Self::Below { clear, .. } => format!("below {} again", format_value(clear)),
+            Self::Backlog { drained, .. } => format!("no longer drained below {}", format_value(drained)),
+            Self::Present => "its expression holds again".to_owned(),
+        }
+    }
+
     /// The threshold, where there is one.
     pub(super) fn threshold(self) -> Option<f64> {
         match self {
@@ -159,6 +168,32 @@ pub(super) struct Step {
 }
 
 impl Ladder {
+    /// Fits the clocks of a row to this ladder, which may have been another when they ran: rungs that are new
+    /// begin with clocks at rest, and an alert that is active holds its lowest severity at least.
+    pub(super) fn fit(&self, standing: &mut Standing) {
+        let fits = |(rung, clock): (&Rung, &LadderClock)| rung.severity == clock.severity;
+        let is_same_length = standing.clocks.len() == self.rungs.len();
+        if is_same_length && self.rungs.iter().zip(&standing.clocks).all(fits) {
+            return;
+        }
+        let is_only = is_same_length && self.rungs.len() == 1;
+        let old = std::mem::take(&mut standing.clocks);
+        let clock = |rung: &Rung| {
+            let kept = old.iter().find(|clock| is_only || clock.severity == rung.severity);
+            kept.map_or_else(
+                || at_rest(rung.severity),
+                |clock| LadderClock { severity: rung.severity, ..*clock },
+            )
+        };
+        standing.clocks = self.rungs.iter().map(clock).collect();
+        let is_active = standing.state.as_ref().is_some_and(AlertState::is_active);
+        if let (true, None, Some(lowest)) =
+            (is_active, highest_held(&standing.clocks), standing.clocks.first_mut())
+        {
+            lowest.held = true;
+        }
+    }
+
     /// Whether `value` begins an alert where there is none.
     pub(super) fn begins(&self, value: Option<f64>) -> bool {
         self.rungs.iter().any(|rung| rung.limit.is_past(value))
@@ -225,13 +260,8 @@ impl Ladder {
 
     /// (none) × breaching: pending, or firing at once where nothing is to be held.
     fn begin(&self, value: Option<f64>, at: Timestamp) -> Step {
-        let clocks = self.rungs.iter().map(|rung| LadderClock {
-            severity: rung.severity,
-            past_since: None,
-            clear_since: None,
-            held: false,
-        });
-        let fresh = Standing { clocks: clocks.collect(), ..Standing::default() };
+        let clocks = self.rungs.iter().map(|rung| at_rest(rung.severity)).collect();
+        let fresh = Standing { clocks, ..Standing::default() };
         let mut step = self.keep_pending(&fresh, at, value, at);
         if matches!(step.after.state, Some(AlertState::Pending { .. })) {
             let passed = self.rungs.iter().find(|rung| rung.limit.is_past(value));
@@ -402,10 +432,9 @@ impl Ladder {
             (AlertState::Firing { .. } | AlertState::Lost { .. }, AlertState::Clearing { .. }) => {
                 Some(lowest.limit.cleared_in_words())
             }
-            (AlertState::Clearing { .. }, AlertState::Firing { .. }) => Some(match lowest.limit {
-                Limit::Present => "its expression holds again".to_owned(),
-                limit => format!("no longer {}", limit.cleared_in_words()),
-            }),
+            (AlertState::Clearing { .. }, AlertState::Firing { .. }) => {
+                Some(lowest.limit.relapsed_in_words())
+            }
             _ if before.missing_since.is_some() || before.ended_since.is_some() => {
                 Some("measured again".to_owned())
             }
@@ -430,6 +459,11 @@ fn end(before: &Standing, state: &AlertState, since: Timestamp, at: Timestamp) -
     let told = is_over || before.ended_since.is_none();
     let because = told.then(|| format!("what it measures is gone since {ended_since}"));
     Step { after, because }
+}
+
+/// A clock that does not run.
+fn at_rest(severity: Severity) -> LadderClock {
+    LadderClock { severity, past_since: None, clear_since: None, held: false }
 }
 
 fn unmoved(before: &Standing) -> Step {
