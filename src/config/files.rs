@@ -96,9 +96,11 @@ pub fn expand(files: &dyn Files, path: &Path) -> Result<Vec<PathBuf>, String> {
     }
     let pattern: Vec<char> = pattern.chars().collect();
     let looked_at = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    let mut names = files
-        .list(looked_at)
-        .map_err(|error| format!("cannot list the directory `{}`: {error}", looked_at.display()))?;
+    let mut names = match files.list(looked_at) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(format!("cannot list the directory `{}`: {error}", looked_at.display())),
+    };
     names.retain(|name| fits(&pattern, &name.chars().collect::<Vec<_>>()));
     names.sort();
     Ok(names.into_iter().map(|name| directory.join(name)).collect())

@@ -1,15 +1,17 @@
 //! From sources to a configuration.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{Problem, Problems};
 
+use super::check::{self, Checked};
 use super::files::{Disk, Files, read_text};
 use super::raw::{RawConfig, Read, Reader};
 use super::settings::Config;
-use super::yaml::{Kind, Node};
-use super::{check, hidden, layers, yaml};
+use super::yaml::Kind;
+use super::{hidden, layers, rule_files, yaml};
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -46,21 +48,22 @@ pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Proble
     let reader = Reader::new(&file, hidden::mask_tree(&text, &root));
     reader.extend(layers::merge(&mut root, &sources.environment, &sources.overrides));
     let base = sources.file.parent().unwrap_or(Path::new(""));
-    let checked = read(&root, &reader).map(|raw| check::check(raw, base, &reader));
-    let problems = sorted(reader.into_problems());
-    match checked {
-        Some(checked) if !problems.has_errors() => Ok((checked.into(), problems)),
+    let checked = RawConfig::read(&root, &reader).map(|raw| check::check(raw, base, &reader));
+    let config = checked.map(|checked| {
+        let rule_files = rule_files::read(&checked.rule_files, base, files, &reader);
+        let read = rule_files.into_iter().map(|file| file.path);
+        configuration(checked, iter::once(sources.file.clone()).chain(read).collect())
+    });
+    let problems = sorted(reader.into_problems(), &file);
+    match config {
+        Some(config) if !problems.has_errors() => Ok((config, problems)),
         _ => Err(problems),
     }
 }
 
-fn read(root: &Node, reader: &Reader) -> Option<RawConfig> {
-    RawConfig::read(root, reader)
-}
-
-/// By file in the order of their appearance, then by line: as people read.
-fn sorted(problems: Problems) -> Problems {
-    let mut files: Vec<Arc<str>> = Vec::new();
+/// By file, the configuration first, then by line: as people read.
+fn sorted(problems: Problems, first: &Arc<str>) -> Problems {
+    let mut files: Vec<Arc<str>> = vec![first.clone()];
     let mut sorted: Vec<((usize, usize, usize), Problem)> = Vec::new();
     for problem in problems.iter() {
         let key = match &problem.place {
@@ -79,18 +82,17 @@ fn sorted(problems: Problems) -> Problems {
     sorted.into_iter().map(|(_, problem)| problem).collect()
 }
 
-impl From<check::Checked> for Config {
-    fn from(checked: check::Checked) -> Self {
-        Self {
-            evaluation_interval: checked.evaluation_interval,
-            external_labels: checked.external_labels,
-            jobs: checked.jobs,
-            graph: checked.graph,
-            incidents: checked.incidents,
-            escalation: checked.escalation,
-            sinks: checked.sinks,
-            server: checked.server,
-            data_dir: checked.data_dir,
-        }
+fn configuration(checked: Checked, sources: Vec<PathBuf>) -> Config {
+    Config {
+        evaluation_interval: checked.evaluation_interval,
+        external_labels: checked.external_labels,
+        jobs: checked.jobs,
+        graph: checked.graph,
+        incidents: checked.incidents,
+        escalation: checked.escalation,
+        sinks: checked.sinks,
+        server: checked.server,
+        data_dir: checked.data_dir,
+        sources,
     }
 }

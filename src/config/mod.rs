@@ -16,6 +16,7 @@ mod layers;
 mod load;
 mod raw;
 mod reload;
+mod rule_files;
 pub mod schema;
 mod selector;
 mod settings;

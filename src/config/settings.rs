@@ -30,6 +30,8 @@ pub struct Config {
     pub server: ServerSettings,
     /// Where the journal lives.
     pub data_dir: PathBuf,
+    /// The files that all of this was read from, the configuration file first.
+    pub sources: Vec<PathBuf>,
 }
 
 /// The `server:` key.

@@ -378,3 +378,82 @@ fn a_reload_says_what_changed_and_keeps_what_needs_a_restart() {
     let (a, mut b) = (good(SECRETS), good(&SECRETS.replace("hunter2", "hunter9")));
     assert_eq!(changes(&a, &mut b).to_string(), "1 job changed: a");
 }
+
+#[test]
+fn rule_files_are_found_by_pattern_and_read_once() {
+    let files = Memory::default()
+        .with("/etc/f.yml", "rule_files: ['rules/*.yml', rules/a.yml, none/*.yml]\n")
+        .with("/etc/rules/b.yml", "groups: []\n")
+        .with("/etc/rules/a.yml", "groups: []\n")
+        .with("/etc/rules/a.yml.bak", "no");
+    let (config, problems) = load_with(&sources(), &files).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(problems.to_string(), "/etc/f.yml:1:42: warning: no file fits `none/*.yml`");
+    let names: Vec<_> = config.sources.iter().map(|path| path.display().to_string()).collect();
+    assert_eq!(names, ["/etc/f.yml", "/etc/rules/a.yml", "/etc/rules/b.yml"]);
+    bad(
+        "rule_files: [missing.yml, 'x*/a.yml']\n",
+        "1:14: cannot read `/etc/missing.yml`: there is no such file\n1:27: `x*/a.yml`: only the last part of a path may have \
+         `*`, `?` or `[…]`",
+    );
+}
+
+/// Every file below a directory whose name ends in `.yml`.
+fn yaml_files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let entries = std::fs::read_dir(directory).expect("it is there");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "yml")).collect()
+}
+
+#[test]
+fn the_examples_load() {
+    let mut files = yaml_files("config");
+    files.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes/fogsignal.yml"));
+    assert!(3 < files.len());
+    for file in files {
+        let loaded = load(&Sources { file: file.clone(), ..Sources::default() });
+        let (_, problems) = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        let unexpected: Vec<String> = problems
+            .iter()
+            .map(ToString::to_string)
+            .filter(|problem| !problem.contains("is not used by") || !file.ends_with("prometheus.yml"))
+            .filter(|problem| !problem.contains("no file fits"))
+            .collect();
+        assert!(unexpected.is_empty(), "{unexpected:#?}");
+    }
+}
+
+fn manual() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    std::fs::read_to_string(path).expect("docs/configuration.md is there")
+}
+
+#[test]
+fn every_example_in_the_manual_loads() {
+    let manual = manual();
+    let blocks: Vec<&str> =
+        manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(5 < blocks.len());
+    for block in blocks {
+        good(block);
+    }
+}
+
+#[test]
+fn the_manual_names_every_key_and_every_setting() {
+    fn keys(value: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+        if let Some(properties) = value.get("properties").and_then(serde_json::Value::as_object) {
+            found.extend(properties.keys().cloned());
+        }
+        match value {
+            serde_json::Value::Object(map) => map.values().for_each(|value| keys(value, found)),
+            serde_json::Value::Array(list) => list.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = layers::SETTINGS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    keys(&schema::config(), &mut found);
+    let manual = manual();
+    let missing: Vec<&String> = found.iter().filter(|key| !manual.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "not in docs/configuration.md: {missing:?}");
+}

@@ -95,7 +95,7 @@ fn mapping(raw: &RawIncidents, cx: &Context<'_>) -> MappingWords {
         severity: label(labels.and_then(|labels| labels.severity.as_ref())),
         component: label(labels.and_then(|labels| labels.component.as_ref())),
         role: label(labels.and_then(|labels| labels.role.as_ref())),
-        severity_map: map.map(|(word, meaning)| (word.value.clone(), meaning.value.0)).collect(),
+        severity_map: map.map(|(word, meaning)| (word.value.to_lowercase(), meaning.value.0)).collect(),
     }
 }
 
