@@ -38,8 +38,6 @@ pub struct Checked {
     pub rule_files: Vec<At<String>>,
 }
 
-pub use incidents::MappingWords;
-
 /// Checks all sections; problems go to the reader.
 pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
     let cx = Context { reader, base };

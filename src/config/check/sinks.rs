@@ -27,7 +27,7 @@ pub(super) fn sinks(raw: Vec<RawSinkEntry>, cx: &Context<'_>) -> Sinks {
     let mut sinks = Sinks { checked: Vec::new(), names: Vec::new() };
     for entry in raw {
         let raw = match entry {
-            RawSinkEntry::Known(raw) => raw,
+            RawSinkEntry::Known(raw) => *raw,
             RawSinkEntry::OtherAdapter(name) => {
                 sinks.names.extend(name);
                 continue;

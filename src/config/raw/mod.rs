@@ -14,12 +14,9 @@ mod top;
 mod words;
 
 pub use component::{RawComponent, RawDependency, RawEdge};
-pub use incidents::{
-    RawCadence, RawEscalation, RawEscalationMatch, RawIncidentLabels, RawIncidents, RawMapped, RawPublish,
-    RawStep,
-};
-pub use read::{At, Entries, OneOrMany, Read, Reader, Scalar, Wrong};
+pub use incidents::{RawCadence, RawEscalation, RawEscalationMatch, RawIncidents, RawPublish, RawStep};
+pub use read::{At, Entries, Read, Reader, Wrong};
 pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
 pub use sink::{RawSink, RawSinkEntry};
-pub use top::{RawConfig, RawGlobal, RawServer};
-pub use words::{AdapterWord, Bytes, Count, LanguageWord, Length, ListenAddress, Pattern, Selector, Zone};
+pub use top::{RawConfig, RawGlobal};
+pub use words::{AdapterWord, Bytes, Count, Length};

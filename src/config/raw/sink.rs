@@ -42,7 +42,7 @@ section! {
 #[derive(Clone)]
 pub enum RawSinkEntry {
     /// Its adapter is known.
-    Known(RawSink),
+    Known(Box<RawSink>),
     /// Its adapter is not, which was noted; nothing else about it is worth saying, but its name is taken.
     OtherAdapter(Option<SinkName>),
 }
@@ -55,7 +55,7 @@ impl Read for RawSinkEntry {
             let name = node.get("name").and_then(Node::text);
             return Some(Self::OtherAdapter(name.and_then(|name| SinkName::new(name).ok())));
         }
-        RawSink::read(node, reader).map(Self::Known)
+        RawSink::read(node, reader).map(|sink| Self::Known(Box::new(sink)))
     }
 }
 
