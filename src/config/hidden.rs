@@ -38,7 +38,9 @@ pub fn mask_tree(text: &str, root: &Node) -> String {
 
 fn collect(node: &Node, secret: bool, spans: &mut Vec<(usize, usize)>) {
     match (&node.kind, &node.at) {
-        (Kind::Scalar(_), Where::File(span)) if secret => spans.push((span.start, span.end)),
+        (Kind::Scalar(_), Where::File(span)) if secret => {
+            spans.extend([Some(*span), node.anchor].into_iter().flatten().map(|span| (span.start, span.end)));
+        }
         (Kind::List(items), _) => items.iter().for_each(|item| collect(item, secret, spans)),
         (Kind::Map(entries), _) => {
             for (key, value) in entries {
@@ -90,6 +92,9 @@ mod tests {
         assert_eq!(masked.len(), text.len());
         assert!(!masked.contains("nter2") && !masked.contains("http"), "{masked}");
         assert!(masked.contains("b: 1}") && masked.ends_with("c: 2\n"), "{masked}");
+        let text = "x: &p hunter2\npassword: *p\n";
+        let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        assert!(!mask_tree(text, &tree).contains("hunter2"), "{}", mask_tree(text, &tree));
         assert_eq!(mask_lines("a: 1\n  password: x y\nb: 2\n"), "a: 1\n  password: * *\nb: 2\n");
     }
 }

@@ -138,13 +138,13 @@ fn set(root: &mut Node, path: &str, text: &str, at: &Where) {
         }
         let Kind::Map(entries) = &mut node.kind else { return };
         let place = entries.iter().position(|(have, _)| have.text == key).unwrap_or_else(|| {
-            let absent = Node { at: at.clone(), kind: Kind::Null };
+            let absent = Node { at: at.clone(), anchor: None, kind: Kind::Null };
             entries.push((Key { text: key.to_owned(), at: at.clone() }, absent));
             entries.len() - 1
         });
         node = &mut entries[place].1;
     }
-    *node = Node { at: at.clone(), kind: Kind::Scalar(text.to_owned()) };
+    *node = Node { at: at.clone(), anchor: None, kind: Kind::Scalar(text.to_owned()) };
 }
 
 #[cfg(test)]

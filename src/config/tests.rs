@@ -457,3 +457,26 @@ fn the_manual_names_every_key_and_every_setting() {
     let missing: Vec<&String> = found.iter().filter(|key| !manual.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "not in docs/configuration.md: {missing:?}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever is broken in a good file, loading ends with an answer.
+    #[test]
+    fn a_broken_file_is_never_more_than_a_problem(
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        length in 0..40_usize,
+        put in "[-:{}\\[\\]&*#'\" \n\\PC]{0,6}",
+    ) {
+        let good = include_str!("../../config/fogsignal.yml");
+        let starts: Vec<usize> = good.char_indices().map(|(at, _)| at).collect();
+        let nth = at.index(starts.len());
+        let end = starts.get(nth + length).copied().unwrap_or(good.len());
+        let broken = format!("{}{put}{}", &good[..starts[nth]], &good[end..]);
+        let shown = match try_load(&broken) {
+            Ok((config, _)) => format!("{config:?}"),
+            Err(problems) => problems.render(false),
+        };
+        proptest::prop_assert!(!shown.is_empty());
+    }
+}

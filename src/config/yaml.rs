@@ -26,6 +26,8 @@ pub enum Where {
 pub struct Node {
     /// Its place.
     pub at: Where,
+    /// Where its text stands, when this is an alias for it.
+    pub anchor: Option<Span>,
     /// What it is.
     pub kind: Kind,
 }
@@ -116,14 +118,13 @@ fn span_of(location: Location, text: &str) -> Span {
 }
 
 fn node(tree: Spanned<Tree>, text: &str) -> Node {
-    let span = span_of(tree.referenced, text);
-    let at = Where::File(span);
+    let (used, defined) = (span_of(tree.referenced, text), span_of(tree.defined, text));
+    let (at, anchor) = (Where::File(used), (used != defined).then_some(defined));
     let kind = match tree.value {
         Tree::Null => Kind::Null,
         Tree::Quoted(scalar) => Kind::Scalar(scalar),
         // An alias stands for the text at its anchor.
         Tree::Plain(shown) => {
-            let defined = span_of(tree.defined, text);
             let written = text.get(defined.start..defined.end).map(str::trim).unwrap_or_default();
             Kind::Scalar(if written.is_empty() { shown } else { written.to_owned() })
         }
@@ -138,7 +139,7 @@ fn node(tree: Spanned<Tree>, text: &str) -> Node {
                 .collect(),
         ),
     };
-    Node { at, kind }
+    Node { at, anchor, kind }
 }
 
 /// What serde sees, before the places are worked out.

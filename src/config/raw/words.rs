@@ -222,7 +222,7 @@ impl Scalar for Length {
     }
 
     fn schema() -> Json {
-        json!({"type": ["string", "integer"], "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"})
+        json!({"type": ["string", "integer"], "minimum": 0, "maximum": 0, "pattern": "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"})
     }
 }
 
