@@ -4,14 +4,16 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{Problem, Problems};
+use crate::model::{ComponentId, Graph, Place, Problem, Problems};
+use crate::rules::{self, Group, Rule};
 
 use super::check::{self, Checked};
 use super::files::{Disk, Files, read_text};
 use super::raw::{RawConfig, Read, Reader};
+use super::rule_files::{self, RuleFile};
 use super::settings::Config;
 use super::yaml::Kind;
-use super::{hidden, layers, rule_files, yaml};
+use super::{hidden, layers, suggest, yaml};
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -51,8 +53,9 @@ pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Proble
     let checked = RawConfig::read(&root, &reader).map(|raw| check::check(raw, base, &reader));
     let config = checked.map(|checked| {
         let rule_files = rule_files::read(&checked.rule_files, base, files, &reader);
+        let groups = groups(&rule_files, &checked, &reader);
         let read = rule_files.into_iter().map(|file| file.path);
-        configuration(checked, iter::once(sources.file.clone()).chain(read).collect())
+        configuration(checked, groups, iter::once(sources.file.clone()).chain(read).collect())
     });
     let problems = sorted(reader.into_problems(), &file);
     match config {
@@ -82,10 +85,54 @@ fn sorted(problems: Problems, first: &Arc<str>) -> Problems {
     sorted.into_iter().map(|(_, problem)| problem).collect()
 }
 
-fn configuration(checked: Checked, sources: Vec<PathBuf>) -> Config {
+/// What is wrong with rule files by themselves, as they would be read without a configuration around them.
+pub fn check_rules(paths: &[PathBuf]) -> Problems {
+    let mut problems = Problems::new();
+    for path in paths {
+        match read_text(&Disk, path, None) {
+            Ok(text) => {
+                let name: Arc<str> = path.display().to_string().into();
+                problems.extend(rules::load(&name, &text, &rules::Context::default()).1);
+            }
+            Err(problem) => problems.add(*problem),
+        }
+    }
+    problems
+}
+
+fn groups(files: &[RuleFile], checked: &Checked, reader: &Reader) -> Vec<Arc<Group>> {
+    let mut groups = Vec::new();
+    for file in files {
+        let (read, problems) = rules::load(&file.name, &file.text, &checked.rules);
+        reader.extend(problems);
+        groups.extend(read);
+    }
+    rules::unique_ids(&mut groups);
+    groups
+        .iter()
+        .flat_map(|group| &group.rules)
+        .for_each(|rule| reader.extend(unknown(rule, &checked.graph)));
+    groups.into_iter().map(Arc::new).collect()
+}
+
+/// Components that a rule names and that nobody defined. Where there are no components at all, none is meant.
+fn unknown(rule: &Rule, graph: &Graph) -> Problems {
+    let unknown = rule.components.iter().filter(|(id, _)| !graph.is_empty() && graph.get(id).is_none());
+    let problem = |(id, place): &(ComponentId, Place)| {
+        let what = format!("component `{id}` of rule `{}` is not defined", rule.name);
+        let problem = Problem::warning(place.clone(), what);
+        match suggest::hint(id.as_str(), graph.iter().map(|component| component.id.as_str())) {
+            Some(hint) => problem.hint(hint),
+            None => problem.hint("define it under `components`"),
+        }
+    };
+    unknown.map(problem).collect()
+}
+
+fn configuration(checked: Checked, groups: Vec<Arc<Group>>, sources: Vec<PathBuf>) -> Config {
     Config {
         evaluation_interval: checked.evaluation_interval,
-        external_labels: checked.external_labels,
+        external_labels: checked.rules.external_labels.clone(),
         jobs: checked.jobs,
         graph: checked.graph,
         incidents: checked.incidents,
@@ -93,6 +140,8 @@ fn configuration(checked: Checked, sources: Vec<PathBuf>) -> Config {
         sinks: checked.sinks,
         server: checked.server,
         data_dir: checked.data_dir,
+        groups,
+        rules: checked.rules,
         sources,
     }
 }

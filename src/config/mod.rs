@@ -17,6 +17,7 @@ mod load;
 mod raw;
 mod reload;
 mod rule_files;
+mod rule_schema;
 pub mod schema;
 mod selector;
 mod settings;
@@ -24,7 +25,7 @@ mod suggest;
 mod yaml;
 
 pub use files::{Disk, Files};
-pub use load::{Sources, load, load_with};
+pub use load::{Sources, check_rules, load, load_with};
 pub use reload::{Changes, changes};
 pub use settings::{Config, ServerSettings};
 

@@ -9,7 +9,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::SecretSource;
+use crate::model::{Place, SecretSource};
+use crate::rules::Rule;
 use crate::scrape::{Authorization, Job};
 use crate::sinks::{Adapter, SinkSettings};
 
@@ -62,11 +63,13 @@ pub fn changes(old: &Config, new: &mut Config) -> Changes {
     }
     let mut compare = |noun: &str, old: Things, new: Things| changes.changed.extend(words(noun, &old, &new));
     compare("job", jobs(old), jobs(new));
+    compare("rule group", groups(old), groups(new));
     compare("component", components(old), components(new));
     compare("sink", sinks(old), sinks(new));
     for (same, what) in [
         (old.evaluation_interval == new.evaluation_interval, "the evaluation interval"),
         (old.external_labels == new.external_labels, "the external labels"),
+        (old.rules.mapping == new.rules.mapping, "how labels of alerts are read"),
         (old.incidents == new.incidents, "the settings of incidents"),
         (old.escalation == new.escalation, "the escalation policies"),
     ] {
@@ -87,6 +90,27 @@ fn jobs(config: &Config) -> Things {
     };
     let about = |job: &Job| format!("{job:?} {:?}", job.authorization.as_ref().map(secret));
     config.jobs.iter().map(|job| (job.name.clone(), about(job))).collect()
+}
+
+fn groups(config: &Config) -> Things {
+    let mut things = Things::new();
+    for group in &config.groups {
+        // Two files may each have a group of this name. Where a rule stands is no change of it.
+        let rules = group.rules.iter().map(|rule| about_rule(rule));
+        let about =
+            format!("{:?}", (group.interval, group.query_offset, group.limit, rules.collect::<Vec<_>>()));
+        things.entry(group.name.clone()).or_default().push_str(&about);
+    }
+    things
+}
+
+/// All of a rule but where it stands, so that a comment above it is no change.
+fn about_rule(rule: &Rule) -> String {
+    let nowhere = Place::whole_file(&"".into());
+    let mut rule = rule.clone();
+    rule.place = nowhere.clone();
+    rule.components.iter_mut().for_each(|(_, place)| *place = nowhere.clone());
+    format!("{rule:?}")
 }
 
 fn components(config: &Config) -> Things {

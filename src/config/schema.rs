@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::raw::RawConfig;
 
+pub use super::rule_schema::rules;
+
 /// The schema of the configuration file.
 pub fn config() -> Value {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawConfig>();
@@ -37,5 +39,6 @@ mod tests {
     #[test]
     fn the_schemas_in_docs_are_current() {
         check("fogsignal.schema.json", &config());
+        check("rules.schema.json", &rules());
     }
 }

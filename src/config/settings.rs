@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
 use crate::model::{Graph, Labels};
+use crate::rules::{Context as RuleContext, Group};
 use crate::scrape::Job;
 use crate::sinks::SinkSettings;
 
@@ -30,6 +32,10 @@ pub struct Config {
     pub server: ServerSettings,
     /// Where the journal lives.
     pub data_dir: PathBuf,
+    /// The groups of all rule files.
+    pub groups: Vec<Arc<Group>>,
+    /// What rules need to know of the rest.
+    pub rules: RuleContext,
     /// The files that all of this was read from, the configuration file first.
     pub sources: Vec<PathBuf>,
 }

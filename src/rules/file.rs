@@ -65,7 +65,7 @@ fn group(
         reader.duration(node, &format!("`{key}`"))
     };
     let interval = duration(reader, &mut fields, "interval").filter(|interval| !interval.is_zero());
-    let query_offset = duration(reader, &mut fields, "query_offset").unwrap_or_default();
+    let query_offset = duration(reader, &mut fields, "query_offset").unwrap_or(context.query_offset);
     let limit = fields.take("limit").and_then(|node| limit(reader, node)).filter(|limit| *limit > 0);
     let labels: BTreeMap<String, Scalar> = label_texts(reader, fields.take("labels"), "the group's `labels`");
     let rules = fields.take("rules");

@@ -18,6 +18,8 @@ pub struct Context {
     pub mapping: Mapping,
     /// `global.evaluation_interval`
     pub default_interval: Duration,
+    /// `global.rule_query_offset`, for groups that say nothing else.
+    pub query_offset: Duration,
     /// `global.external_labels`, for templates; they are not added to alerts.
     pub external_labels: Labels,
 }
@@ -28,6 +30,7 @@ impl Default for Context {
         Self {
             mapping: Mapping::default(),
             default_interval: Duration::from_mins(1),
+            query_offset: Duration::ZERO,
             external_labels: Labels::empty(),
         }
     }

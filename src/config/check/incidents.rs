@@ -1,6 +1,5 @@
 //! `incidents` and `escalation` → the book's settings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::raw::{
@@ -9,7 +8,8 @@ use crate::config::raw::{
 use crate::config::suggest;
 use crate::delivery::Audience;
 use crate::incidents::{Cadence, EscalationPolicy, EscalationStep, Publish, Settings, SeverityMatch, Status};
-use crate::model::{ComponentId, Graph, Severity, SinkName, format_duration};
+use crate::model::{ComponentId, Graph, SinkName, format_duration};
+use crate::rules::Mapping;
 
 use super::Context;
 use super::sinks::Sinks;
@@ -17,22 +17,9 @@ use super::sinks::Sinks;
 /// The shortest that somebody is called again.
 const REPEAT_MIN: Duration = Duration::from_secs(60);
 
-/// How labels of alerts are read, as far as the file says it.
-#[derive(Debug, Default)]
-pub struct MappingWords {
-    /// The label that says the severity.
-    pub severity: Option<String>,
-    /// The label that says the component.
-    pub component: Option<String>,
-    /// The label that says the role.
-    pub role: Option<String>,
-    /// What other words for severities mean; `None` is recorded and no more.
-    pub severity_map: BTreeMap<String, Option<Severity>>,
-}
-
-pub(super) fn settings(raw: Option<RawIncidents>, cx: &Context<'_>) -> (Settings, MappingWords) {
+pub(super) fn settings(raw: Option<RawIncidents>, cx: &Context<'_>) -> (Settings, Mapping) {
     let default = Settings::default();
-    let Some(raw) = raw else { return (default, MappingWords::default()) };
+    let Some(raw) = raw else { return (default, Mapping::default()) };
     let length =
         |value: Option<At<Length>>, default: Duration| value.map_or(default, |length| length.value.0);
     let positive = |value: Option<At<Length>>, key: &str, default: Duration| {
@@ -80,23 +67,22 @@ pub(super) fn settings(raw: Option<RawIncidents>, cx: &Context<'_>) -> (Settings
     (settings, mapping)
 }
 
-fn mapping(raw: &RawIncidents, cx: &Context<'_>) -> MappingWords {
-    let label = |label: Option<&At<String>>| {
-        let label = label?;
-        if label.value.is_empty() {
-            cx.error(&label.at, "the name of a label is empty");
-            return None;
-        }
-        Some(label.value.clone())
+/// What the file says of labels and words, over what everybody knows.
+fn mapping(raw: &RawIncidents, cx: &Context<'_>) -> Mapping {
+    let mut mapping = Mapping::default();
+    let put = |label: Option<&At<String>>, place: &mut String| match label {
+        Some(label) if label.value.is_empty() => cx.error(&label.at, "the name of a label is empty"),
+        Some(label) => place.clone_from(&label.value),
+        None => {}
     };
-    let labels = raw.labels.as_ref();
-    let map = raw.severity_map.iter().flat_map(|map| &map.0);
-    MappingWords {
-        severity: label(labels.and_then(|labels| labels.severity.as_ref())),
-        component: label(labels.and_then(|labels| labels.component.as_ref())),
-        role: label(labels.and_then(|labels| labels.role.as_ref())),
-        severity_map: map.map(|(word, meaning)| (word.value.to_lowercase(), meaning.value.0)).collect(),
+    if let Some(labels) = &raw.labels {
+        put(labels.severity.as_ref(), &mut mapping.severity);
+        put(labels.component.as_ref(), &mut mapping.component);
+        put(labels.role.as_ref(), &mut mapping.role);
     }
+    let words = raw.severity_map.iter().flat_map(|map| &map.0);
+    mapping.severity_map.extend(words.map(|(word, meaning)| (word.value.to_lowercase(), meaning.value.0)));
+    mapping
 }
 
 fn cadence(raw: Option<RawCadence>, mut cadence: Cadence, cx: &Context<'_>) -> Cadence {

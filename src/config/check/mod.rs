@@ -18,18 +18,17 @@ use crate::config::settings::ServerSettings;
 use crate::config::yaml::Where;
 use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
 use crate::model::{Graph, Labels, Secret, SecretSource, format_duration};
+use crate::rules::Context as RuleContext;
 use crate::scrape::Job;
 use crate::sinks::SinkSettings;
 
 /// What the file says, checked, but for its rule files.
 pub struct Checked {
     pub evaluation_interval: Duration,
-    pub rule_query_offset: Duration,
-    pub external_labels: Labels,
+    pub rules: RuleContext,
     pub jobs: Vec<Job>,
     pub graph: Graph,
     pub incidents: IncidentSettings,
-    pub mapping: incidents::MappingWords,
     pub escalation: Vec<EscalationPolicy>,
     pub sinks: Vec<SinkSettings>,
     pub server: ServerSettings,
@@ -50,11 +49,14 @@ pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
     Checked {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
         evaluation_interval: global.evaluation_interval,
-        rule_query_offset: global.rule_query_offset,
-        external_labels: global.external_labels,
+        rules: RuleContext {
+            mapping,
+            default_interval: global.evaluation_interval,
+            query_offset: global.rule_query_offset,
+            external_labels: global.external_labels,
+        },
         graph,
         incidents,
-        mapping,
         escalation,
         sinks: sinks.checked,
         server: ServerSettings { listen: listen.unwrap_or_else(default_listen) },
