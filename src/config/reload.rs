@@ -96,7 +96,7 @@ fn groups(config: &Config) -> Things {
     let mut things = Things::new();
     for group in &config.groups {
         // Two files may each have a group of this name. Where a rule stands is no change of it.
-        let rules = group.rules.iter().map(|rule| about_rule(rule));
+        let rules = group.rules.iter().map(about_rule);
         let about =
             format!("{:?}", (group.interval, group.query_offset, group.limit, rules.collect::<Vec<_>>()));
         things.entry(group.name.clone()).or_default().push_str(&about);
