@@ -4,6 +4,7 @@
 //! Out:  the same text with every secret overwritten, byte for byte, so that places stay what they are.
 //! Not:  nothing is decided about the values themselves: `model::Secret` holds them.
 
+use crate::config::suggest;
 use crate::config::yaml::{Kind, Node, Where};
 
 /// Keys whose values are never shown, wherever they stand.
@@ -44,11 +45,16 @@ fn collect(node: &Node, secret: bool, spans: &mut Vec<(usize, usize)>) {
         (Kind::List(items), _) => items.iter().for_each(|item| collect(item, secret, spans)),
         (Kind::Map(entries), _) => {
             for (key, value) in entries {
-                collect(value, secret || SECRET_KEYS.contains(&key.text.as_str()), spans);
+                collect(value, secret || is_secret(&key.text), spans);
             }
         }
         _ => {}
     }
+}
+
+/// A key that was mistyped hides its value too: the line of it is what its problem shows.
+fn is_secret(key: &str) -> bool {
+    SECRET_KEYS.iter().any(|secret| key == *secret || suggest::is_slip_for(key, secret))
 }
 
 /// For a text that could not be read as a tree: overwrites the rest of every line behind a secret's key.
@@ -92,6 +98,9 @@ mod tests {
         assert_eq!(masked.len(), text.len());
         assert!(!masked.contains("nter2") && !masked.contains("http"), "{masked}");
         assert!(masked.contains("b: 1}") && masked.ends_with("c: 2\n"), "{masked}");
+        let text = "a: {pasword: hunter2}\n";
+        let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        assert_eq!(mask_tree(text, &tree), "a: {pasword: *******}\n");
         let text = "x: &p hunter2\npassword: *p\n";
         let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
         assert!(!mask_tree(text, &tree).contains("hunter2"), "{}", mask_tree(text, &tree));

@@ -23,6 +23,11 @@ pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<
     }
 }
 
+/// Whether `word` may be a slip of the pen for `meant`; short words are near too many others to say so.
+pub fn is_slip_for(word: &str, meant: &str) -> bool {
+    5 < meant.len() && distance(word, meant) <= 2
+}
+
 /// How many letters must be added, removed, changed or swapped with the next one.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
