@@ -76,6 +76,13 @@ impl<'a> Written<'a> {
     }
 }
 
+/// A label as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Label<'a> {
+    name: Written<'a>,
+    value: Written<'a>,
+}
+
 /// Reads the quoted text whose opening quote stands at `at`, and says where it ends, behind its closing quote.
 #[inline]
 pub(super) fn quoted(page: &str, at: usize) -> Result<(Written<'_>, usize), FaultAt> {
@@ -126,7 +133,7 @@ pub(super) fn unescape(text: &str) -> String {
 /// The pieces of what stands in braces.
 enum Piece<'a> {
     Name(Written<'a>),
-    Label { at: usize, name: Written<'a>, value: Written<'a> },
+    Label(usize, Label<'a>),
     End,
 }
 
@@ -190,7 +197,7 @@ impl<'a> Braces<'a> {
         at = skip_blanks(bytes, end);
         // The server does without the comma between two labels, so pages without it are about.
         self.at = at + usize::from(bytes.get(at) == Some(&b','));
-        Ok(Piece::Label { at: start, name, value })
+        Ok(Piece::Label(start, Label { name, value }))
     }
 }
 
@@ -203,32 +210,32 @@ pub(super) struct Checked<'a> {
 }
 
 /// Checks what stands in the braces that open before `at`: their form, one metric name in all, no label twice.
-/// `seen` is room to work in, lent so that a line needs none of its own.
+/// The labels go to `found`, which is lent so that a line needs no room of its own.
 #[inline]
 pub(super) fn check<'a>(
     page: &'a str,
     at: usize,
     named_before: bool,
-    seen: &mut Vec<Written<'a>>,
+    found: &mut Vec<Label<'a>>,
 ) -> Result<Checked<'a>, FaultAt> {
-    seen.clear();
+    found.clear();
     let mut braces = Braces::new(page, at);
-    let mut found = None;
+    let mut metric = None;
     loop {
         let start = braces.at;
         match braces.next()? {
-            Piece::Name(name) if named_before || found.is_some() => {
+            Piece::Name(name) if named_before || metric.is_some() => {
                 return Err(FaultAt::new(skip_blanks(page.as_bytes(), start), second_name(name)));
             }
-            Piece::Name(name) => found = Some(name),
-            Piece::Label { at, name, .. } => {
+            Piece::Name(name) => metric = Some(name),
+            Piece::Label(at, label) => {
                 // Lines have few labels, so looking at each is the quick way.
-                if name.is(THE_NAME) || seen.iter().any(|have| have.is(name)) {
-                    return Err(FaultAt::new(at, duplicate(name)));
+                if label.name.is(THE_NAME) || found.iter().any(|have| have.name.is(label.name)) {
+                    return Err(FaultAt::new(at, duplicate(label.name)));
                 }
-                seen.push(name);
+                found.push(label);
             }
-            Piece::End => return Ok(Checked { end: braces.at, name: found }),
+            Piece::End => return Ok(Checked { end: braces.at, name: metric }),
         }
     }
 }
@@ -246,22 +253,13 @@ fn second_name(name: Written<'_>) -> Fault {
     Fault::SecondName(shortened(&name.plain()))
 }
 
-/// The labels of a line, in its order, read as they are asked for; without the metric's name.
-#[derive(Debug, Clone, Copy)]
-pub struct LabelPairs<'a> {
-    page: &'a str,
-    at: usize,
-}
+/// The labels of a line, in its order; without the metric's name. What is escaped is read as it is asked for.
+#[derive(Debug, Clone)]
+pub struct LabelPairs<'a>(std::slice::Iter<'a, Label<'a>>);
 
 impl<'a> LabelPairs<'a> {
-    /// The labels in the braces that open before `at`, which `check` has found to be good.
-    pub(super) fn new(page: &'a str, at: usize) -> Self {
-        Self { page, at }
-    }
-
-    /// No labels at all.
-    pub(super) fn none() -> Self {
-        Self { page: "}", at: 0 }
+    pub(super) fn new(found: &'a [Label<'a>]) -> Self {
+        Self(found.iter())
     }
 }
 
@@ -269,19 +267,12 @@ impl<'a> Iterator for LabelPairs<'a> {
     type Item = (Cow<'a, str>, Cow<'a, str>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut braces = Braces::new(self.page, self.at);
-        loop {
-            match braces.next() {
-                Ok(Piece::Label { name, value, .. }) => {
-                    self.at = braces.at;
-                    return Some((name.plain(), value.plain()));
-                }
-                Ok(Piece::Name(_)) => {}
-                Ok(Piece::End) | Err(_) => {
-                    *self = Self::none();
-                    return None;
-                }
-            }
-        }
+        self.0.next().map(|label| (label.name.plain(), label.value.plain()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
     }
 }
+
+impl ExactSizeIterator for LabelPairs<'_> {}

@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 
 use super::fault::{Fault, FaultAt, ParseError};
-use super::labels::{self, LabelPairs, Written, metric_name_end, skip_blanks};
+use super::labels::{self, Label, LabelPairs, metric_name_end, skip_blanks};
 use super::meta;
 use super::value::{read_timestamp, read_value};
 
@@ -53,6 +53,9 @@ pub enum Step<'a> {
     /// Its metric is not; the line is counted.
     Skipped,
 }
+
+/// The series, the metric's name and what follows, of a line that is wanted; its labels are in `Lines::labels`.
+type Found<'a> = (&'a str, Cow<'a, str>, Reading);
 
 /// What was on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,13 +120,14 @@ pub struct Lines<'a> {
     line_start: usize,
     samples: u64,
     wanted: u64,
-    seen: Vec<Written<'a>>,
+    /// The labels of the line that was read last.
+    labels: Vec<Label<'a>>,
 }
 
 impl<'a> Lines<'a> {
     /// Begins at the start of a page (see `decode`).
     pub fn new(page: &'a str) -> Self {
-        Self { page, at: 0, line: 1, line_start: 0, samples: 0, wanted: 0, seen: Vec::new() }
+        Self { page, at: 0, line: 1, line_start: 0, samples: 0, wanted: 0, labels: Vec::new() }
     }
 
     /// What has been read so far.
@@ -137,8 +141,16 @@ impl<'a> Lines<'a> {
     ///
     /// # Errors
     /// The fault of the line, or of a comment before it. The page has failed then.
-    pub fn next_line(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'a>>, ParseError> {
-        self.step(wants).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
+    pub fn next_line(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'_>>, ParseError> {
+        match self.step(wants) {
+            Ok(None) => Ok(None),
+            Ok(Some(None)) => Ok(Some(Step::Skipped)),
+            Ok(Some(Some((series, name, Reading { value, timestamp_ms })))) => {
+                let labels = LabelPairs::new(&self.labels);
+                Ok(Some(Step::Wanted(Line { series, name, labels, value, timestamp_ms })))
+            }
+            Err(fault) => Err(fault.in_page(self.page, self.line, self.line_start)),
+        }
     }
 
     /// Takes the next line with a value without a look into its series, where that is written as `series`, the
@@ -151,11 +163,12 @@ impl<'a> Lines<'a> {
     }
 
     #[inline]
-    fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Step<'a>>, FaultAt> {
+    fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Option<Found<'a>>>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };
         let (page, bytes) = (self.page, self.page.as_bytes());
         let name_end = metric_name_end(bytes, start);
-        let (mut name, mut labels) = (Cow::Borrowed(&page[start..name_end]), LabelPairs::none());
+        let mut name = Cow::Borrowed(&page[start..name_end]);
+        self.labels.clear();
         let mut series_end = name_end;
         let is_wanted;
         let braces = skip_blanks(bytes, name_end);
@@ -166,26 +179,20 @@ impl<'a> Lines<'a> {
         if name_end > start {
             is_wanted = wants(&name);
             if has_braces && is_wanted {
-                series_end = labels::check(page, braces + 1, true, &mut self.seen)?.end;
-                labels = LabelPairs::new(page, braces + 1);
+                series_end = labels::check(page, braces + 1, true, &mut self.labels)?.end;
             } else if has_braces {
                 series_end = self.skip_braces(braces)?;
             }
         } else {
-            let checked = labels::check(page, braces + 1, false, &mut self.seen)?;
+            let checked = labels::check(page, braces + 1, false, &mut self.labels)?;
             name = checked.name.ok_or_else(|| FaultAt::new(start, Fault::NoName))?.plain();
             series_end = checked.end;
-            labels = LabelPairs::new(page, braces + 1);
             is_wanted = wants(&name);
         }
-        let Reading { value, timestamp_ms } = self.finish(series_end)?;
+        let reading = self.finish(series_end)?;
         self.samples += 1;
-        if !is_wanted {
-            return Ok(Some(Step::Skipped));
-        }
-        self.wanted += 1;
-        let series = &page[start..series_end];
-        Ok(Some(Step::Wanted(Line { series, name, labels, value, timestamp_ms })))
+        self.wanted += u64::from(is_wanted);
+        Ok(Some(is_wanted.then(|| (&page[start..series_end], name, reading))))
     }
 
     #[inline]
