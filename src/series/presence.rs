@@ -57,6 +57,7 @@ impl Window {
         match gone {
             Some(_) if target.health.tries < 2 => Presence::Warming,
             Some(since) => Presence::Ended { since },
+            None if series.is_some_and(|(_, series)| !series.was_kept(window, at)) => Presence::Warming,
             None => target.coverage(window, at),
         }
     }

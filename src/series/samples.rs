@@ -14,6 +14,8 @@ pub(super) struct Samples {
     /// How many at the front have been forgotten. They are moved out when they are as many as the rest, so that
     /// forgetting costs no more than adding did.
     forgotten: usize,
+    /// The newest that was forgotten because of its age.
+    forgotten_until: Option<Timestamp>,
 }
 
 impl Samples {
@@ -31,6 +33,11 @@ impl Samples {
 
     pub(super) fn last(&self) -> Option<Sample> {
         self.kept().last().copied()
+    }
+
+    /// The newest that was forgotten because of its age.
+    pub(super) fn forgotten_until(&self) -> Option<Timestamp> {
+        self.forgotten_until
     }
 
     /// Adds a sample, which must be later than the last.
@@ -70,6 +77,7 @@ impl Samples {
             _ => return,
         }
         let gone = self.kept().partition_point(|sample| sample.at <= until);
+        self.forgotten_until = gone.checked_sub(1).map(|last| self.kept()[last].at);
         self.forget_first(gone);
     }
 

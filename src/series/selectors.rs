@@ -62,6 +62,8 @@ fn exact_name(matchers: &[Matcher]) -> Option<&str> {
 struct Selector {
     matchers: Vec<Matcher>,
     look_back: Duration,
+    /// The turn of the window at which it came.
+    born: u64,
     /// In the order of labels. Shared with whoever walks along it at the moment.
     members: Arc<Vec<SeriesId>>,
     /// Whether series were added that are not in their place yet.
@@ -88,7 +90,7 @@ impl Selectors {
     }
 
     /// Keeps `matchers` from now on, with the series of `store` that fit.
-    pub(super) fn insert(&mut self, matchers: &[Matcher], look_back: Duration, store: &Store) {
+    pub(super) fn insert(&mut self, matchers: &[Matcher], look_back: Duration, store: &Store, born: u64) {
         if let Some(at) = self.by_matchers.get(matchers) {
             let have = &mut self.all[*at].look_back;
             *have = look_back.max(*have);
@@ -96,8 +98,13 @@ impl Selectors {
         }
         let members =
             store.iter().filter(|(_, series)| fits(matchers, &series.labels)).map(|(id, _)| id).collect();
-        let mut selector =
-            Selector { matchers: matchers.to_vec(), look_back, members: Arc::new(members), unsorted: true };
+        let mut selector = Selector {
+            matchers: matchers.to_vec(),
+            look_back,
+            born,
+            members: Arc::new(members),
+            unsorted: true,
+        };
         selector.settle(store);
         self.adopt(selector);
     }
@@ -113,7 +120,7 @@ impl Selectors {
     }
 
     /// The same selectors as `demands` ask for; those that were there already keep their lists.
-    pub(super) fn changed_to(&mut self, demands: &[Demand], store: &Store) {
+    pub(super) fn changed_to(&mut self, demands: &[Demand], store: &Store, turn: u64) {
         let mut old = std::mem::take(self);
         for demand in demands {
             if !self.by_matchers.contains_key(&*demand.matchers)
@@ -123,17 +130,23 @@ impl Selectors {
                 self.adopt(Selector {
                     matchers: std::mem::take(&mut known.matchers),
                     look_back: demand.look_back,
+                    born: known.born,
                     members: std::mem::take(&mut known.members),
                     unsorted: known.unsorted,
                 });
             }
-            self.insert(&demand.matchers, demand.look_back, store);
+            self.insert(&demand.matchers, demand.look_back, store, turn);
         }
     }
 
     /// The longest look-back of those that `labels` fit; `None` where they fit none.
     pub(super) fn look_back(&self, labels: &Labels) -> Option<Duration> {
         self.fitting(labels).map(|at| self.all[at].look_back).max()
+    }
+
+    /// The turn since which some of them fit `labels`.
+    pub(super) fn wanted_since(&self, labels: &Labels) -> Option<u64> {
+        self.fitting(labels).map(|at| self.all[at].born).min()
     }
 
     fn fitting(&self, labels: &Labels) -> impl Iterator<Item = usize> {

@@ -24,12 +24,25 @@ pub(super) struct Series {
     pub(super) live: bool,
     /// Whether its samples carry the page's own times. No staleness markers are written for it then.
     pub(super) own_times: bool,
+    /// The page that it was first kept of, where earlier pages may have had it before any rule wanted it.
+    pub(super) unknown_before: Option<Timestamp>,
     /// When it was last there.
     pub(super) last_seen: Timestamp,
     /// The page or evaluation that it was last in.
     pub(super) turn: u64,
     /// What fed it, for a recorded one.
     pub(super) feeds: Vec<Feed>,
+}
+
+impl Series {
+    /// Whether the `window` before `at` lies in the time for which samples were kept. It does not for a while
+    /// after rules want a series anew, or want it for longer.
+    pub(super) fn was_kept(&self, window: Duration, at: Timestamp) -> bool {
+        // Nothing longer than the look-back is ever kept, so nothing longer can be asked for here.
+        let window = window.min(self.look_back);
+        self.unknown_before.is_none_or(|first| first + window <= at)
+            && self.samples.forgotten_until().is_none_or(|last| last + window <= at)
+    }
 }
 
 /// Where a series is: its place, and how often that place was given to another before it.

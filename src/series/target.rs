@@ -42,6 +42,8 @@ pub(super) struct Target {
     pub(super) left: Option<Timestamp>,
     /// The kept series of its last page.
     pub(super) current: Vec<SeriesId>,
+    /// The turn of the window in which its last page was taken.
+    pub(super) page_turn: Option<u64>,
     /// Its report series.
     pub(super) reports: Vec<SeriesId>,
     /// Since when series of it are turned away because of the limit.
@@ -67,6 +69,7 @@ impl Target {
             gap_since: None,
             left: None,
             current: Vec::new(),
+            page_turn: None,
             reports: Vec::new(),
             refused_since: None,
         }

@@ -325,6 +325,27 @@ fn a_gap_is_missing_until_the_window_after_it_is_covered() {
 }
 
 #[test]
+fn a_window_that_no_rule_had_asked_for_must_fill_first() {
+    let mut window = wanting(&["a"]);
+    window.ingest(page("t", 0, &[("a", 1.0), ("b", 1.0)]));
+    for tick in 1..40 {
+        window.ingest(page("t", tick * 15, &[("a", 1.0), ("b", 1.0)]));
+    }
+    window.set_demand(&[demand("a", 2 * FIVE_MIN), demand("b", FIVE_MIN), demand("c", FIVE_MIN)]);
+    window.ingest(page("t", 600, &[("a", 1.0), ("b", 1.0)]));
+    assert_eq!(presence(&window, &feed("a", "t"), 300, 600), Presence::Whole);
+    assert_eq!(presence(&window, &feed("a", "t"), 600, 600), Presence::Warming);
+    assert_eq!(presence(&window, &feed("b", "t"), 60, 600), Presence::Warming);
+    for tick in 41..70 {
+        window.ingest(page("t", tick * 15, &[("a", 1.0), ("b", 1.0), ("c", 1.0)]));
+    }
+    assert_eq!(presence(&window, &feed("a", "t"), 600, 1035), Presence::Whole);
+    assert_eq!(presence(&window, &feed("b", "t"), 60, 1035), Presence::Whole);
+    window.ingest(page("t", 1050, &[("c", 1.0), ("c x=1", 1.0)]));
+    assert_eq!(presence(&window, &feed("c x=1", "t"), 60, 1050), Presence::Whole, "it is new indeed");
+}
+
+#[test]
 fn scrapes_that_were_left_out_are_a_gap() {
     let mut window = wanting(&["a"]);
     window.ingest(page("t", 0, &[("a", 1.0)]));

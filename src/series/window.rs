@@ -57,6 +57,8 @@ pub(super) struct Writer {
     pub(super) interval: Duration,
     /// The time of the page or the evaluation.
     pub(super) at: Timestamp,
+    /// The turn of the page before, where there was one.
+    pub(super) previous_turn: Option<u64>,
     /// Whether a sample of the same time as the last one stands in its place.
     pub(super) replaces: bool,
 }
@@ -75,7 +77,7 @@ impl Window {
     /// Takes the demand of all rules: forgets what nobody wants any more and keeps what still is wanted.
     pub fn set_demand(&mut self, demands: &[Demand]) {
         self.names = WantedNames::new(demands);
-        self.standing.changed_to(demands, &self.store);
+        self.standing.changed_to(demands, &self.store, self.turn);
         let standing = &self.standing;
         self.store.remove_where(|series| match standing.look_back(&series.labels) {
             Some(look_back) => {
@@ -156,7 +158,7 @@ impl Window {
                 if ad_hoc.len() >= AD_HOC_SELECTORS {
                     *ad_hoc = Selectors::default();
                 }
-                ad_hoc.insert(matchers, Duration::ZERO, &self.store);
+                ad_hoc.insert(matchers, Duration::ZERO, &self.store, self.turn);
             }
             ad_hoc.members(matchers).unwrap_or_default()
         };
@@ -180,6 +182,8 @@ impl Window {
             self.dropped.series_limit += 1;
             return Err(Refused::Limit);
         }
+        let came_with_demand =
+            writer.previous_turn.is_some_and(|turn| self.standing.wanted_since(labels) >= Some(turn));
         let id = self.store.insert(Series {
             labels: labels.clone(),
             origin: writer.origin.clone(),
@@ -188,6 +192,7 @@ impl Window {
             interval: writer.interval,
             live: false,
             own_times: false,
+            unknown_before: came_with_demand.then_some(writer.at),
             last_seen: writer.at,
             turn: 0,
             feeds: Vec::new(),

@@ -26,13 +26,17 @@ impl Window {
     pub fn ingest(&mut self, page: Page) {
         let Page { target: key, identity, at, interval, samples, report } = page;
         let error = samples.as_ref().err().cloned();
-        let writer = Writer { origin: Origin::Target(key.clone()), interval, at, replaces: false };
+        let previous_turn = self.target(&key).page_turn;
+        let origin = Origin::Target(key.clone());
+        let writer = Writer { origin, interval, at, previous_turn, replaces: false };
         let taken = samples.map(|samples| self.take_samples(&samples, &writer)).unwrap_or_default();
         let before = std::mem::take(&mut self.target(&key).current);
         self.mark_stale(&before, &writer);
         let is_good = error.is_none();
         let (kept, added, refused) = (taken.current.len(), taken.added, taken.refused);
+        let turn = self.turn;
         let state = self.target(&key);
+        state.page_turn = Some(turn);
         state.tried(at, interval, error);
         state.current = taken.current;
         state.refused_since = if refused { Some(state.refused_since.unwrap_or(at)) } else { None };
@@ -46,7 +50,8 @@ impl Window {
             ("scrape_samples_post_metric_relabeling", report.post_relabel as f64),
             ("scrape_series_added", added as f64),
         ];
-        let writer = Writer { origin: Origin::Report(key.clone()), interval, at, replaces: false };
+        let origin = Origin::Report(key.clone());
+        let writer = Writer { origin, interval, at, previous_turn: None, replaces: false };
         let reports = figures.into_iter().filter(|(name, _)| self.wants(name)).collect::<Vec<_>>();
         let samples: Vec<PageSample> = reports
             .into_iter()
@@ -67,7 +72,8 @@ impl Window {
             return;
         }
         let interval = last.map_or(Duration::ZERO, |last| at.since(last));
-        let writer = Writer { origin: Origin::Rule(rule.clone()), interval, at, replaces: true };
+        let origin = Origin::Rule(rule.clone());
+        let writer = Writer { origin, interval, at, previous_turn: None, replaces: true };
         self.turn += 1;
         let mut current = Vec::with_capacity(samples.len());
         for recorded in samples {
@@ -101,7 +107,7 @@ impl Window {
         for (origin, series) in
             [(Origin::Target(target.clone()), current), (Origin::Report(target.clone()), reports)]
         {
-            self.mark_stale(&series, &Writer { origin, interval, at, replaces: false });
+            self.mark_stale(&series, &Writer { origin, interval, at, previous_turn: None, replaces: false });
         }
         self.finish_write(at);
     }

@@ -229,15 +229,33 @@ pub(super) fn check<'a>(
             }
             Piece::Name(name) => metric = Some(name),
             Piece::Label(at, label) => {
-                // Lines have few labels, so looking at each is the quick way.
-                if label.name.is(THE_NAME) || found.iter().any(|have| have.name.is(label.name)) {
+                let is_among = found.len() < MANY_LABELS && found.iter().any(|have| have.name.is(label.name));
+                if label.name.is(THE_NAME) || is_among {
                     return Err(FaultAt::new(at, duplicate(label.name)));
                 }
                 found.push(label);
             }
-            Piece::End => return Ok(Checked { end: braces.at, name: metric }),
+            Piece::End => {
+                if let Some(twice) = twice_among_many(found) {
+                    return Err(FaultAt::new(start, duplicate(twice)));
+                }
+                return Ok(Checked { end: braces.at, name: metric });
+            }
         }
     }
+}
+
+/// Up to here each label is compared with those before it, which is the quick way for the few that lines have. A
+/// line with a million of them must not take the square of that.
+const MANY_LABELS: usize = 32;
+
+fn twice_among_many<'a>(found: &[Label<'a>]) -> Option<Written<'a>> {
+    if found.len() <= MANY_LABELS {
+        return None;
+    }
+    let mut names: Vec<_> = found.iter().map(|label| (label.name.plain(), label.name)).collect();
+    names.sort_by(|(a, _), (b, _)| a.cmp(b));
+    names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1)
 }
 
 /// The label that the metric's name becomes.

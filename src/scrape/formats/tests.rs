@@ -117,6 +117,18 @@ fn each_fault_is_named_with_its_place() {
 }
 
 #[test]
+fn a_label_twice_is_found_among_many_too() {
+    let line = |twice: usize| {
+        let labels: Vec<_> =
+            (0..20_000).map(|n| format!("l{}=\"\"", if n == 19_999 { twice } else { n })).collect();
+        format!("a{{{}}} 1\n", labels.join(","))
+    };
+    assert_eq!(one(&line(19_999)).1.len(), 20_000);
+    let error = read(line(7).as_bytes()).unwrap_err();
+    assert_eq!(error.fault, Fault::DuplicateLabel("l7".to_owned()));
+}
+
+#[test]
 fn bad_bytes_in_a_plain_comment_do_no_harm() {
     assert_eq!(read(b"# caf\xe9\na 1\n").expect("a good page").len(), 1);
 }
