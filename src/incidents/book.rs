@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{Graph, IncidentId, SinkName, Timestamp};
-use crate::rules::AlertKey;
+use crate::rules::{AlertKey, Transition};
 
 use super::draft::Draft;
 use super::event::{Event, What, Why};
@@ -112,9 +112,8 @@ impl Book {
     /// Takes measurements in, for the figures of what is said. Of alerts in no open incident they are not kept.
     pub fn observe(&mut self, _now: Timestamp, readings: &Readings) {
         for reading in &readings.alerts {
-            let open = self.incidents.values().rev().filter(|incident| incident.is_open());
-            let wanted = open.into_iter().any(|incident| incident.members.contains_key(&reading.key));
-            if wanted {
+            let mut open = self.incidents.values().filter(|incident| incident.is_open());
+            if open.any(|incident| incident.members.contains_key(&reading.key)) {
                 self.readings.insert(reading.key.clone(), reading.value);
             }
         }
@@ -124,19 +123,15 @@ impl Book {
     }
 
     /// What should happen now. Proposes; changes nothing.
+    ///
+    /// A firing alert that belongs to no incident may be offered again at any time, above all after something
+    /// opened or was joined: a minor cause that fired before its symptom finds its incident then. What the book
+    /// already knows of an alert makes no event.
     pub fn decide(&self, now: Timestamp, input: &Input) -> Vec<Event> {
         let mut draft = Draft::new(self, now);
         match input {
             Input::Evaluation(evaluation) => {
-                let mut touched: BTreeMap<IncidentId, Why> = BTreeMap::new();
-                for transition in &evaluation.transitions {
-                    if let Some(id) = correlate::take(&mut draft, transition) {
-                        let alert = transition.key.to_string();
-                        let because = transition.because.clone();
-                        touched.entry(id).or_insert(Why::Alert { alert, because });
-                    }
-                }
-                for (id, why) in touched {
+                for (id, why) in Self::correlate(&mut draft, &evaluation.transitions) {
                     lifecycle::settle(&mut draft, id, &why);
                 }
             }
@@ -215,6 +210,24 @@ impl Book {
 
     pub(super) fn next_incident(&self) -> u64 {
         self.next_incident
+    }
+
+    /// Takes alerts in, and says which incidents they touched and why. What moved together is offered twice, so that
+    /// an alert that only explains finds the incident that a later one opens.
+    fn correlate(draft: &mut Draft<'_>, transitions: &[Transition]) -> BTreeMap<IncidentId, Why> {
+        let mut touched = BTreeMap::new();
+        let mut left: Vec<&Transition> = transitions.iter().collect();
+        for _ in 0..2 {
+            left.retain(|transition| {
+                let taken = correlate::take(draft, transition);
+                if let Some(id) = taken {
+                    let (alert, because) = (transition.key.to_string(), transition.because.clone());
+                    touched.entry(id).or_insert(Why::Alert { alert, because });
+                }
+                taken.is_none()
+            });
+        }
+        touched
     }
 
     fn forget(&mut self) {

@@ -52,7 +52,12 @@ pub(super) fn wake(config: &Config, incident: &Incident) -> Option<Wake> {
 
 /// The reason to post now; `None` while there is none. A promise that was not kept comes before all.
 pub(super) fn occasion(config: &Config, incident: &Incident, now: Timestamp) -> Option<Why> {
-    let wake = wake(config, incident).filter(|wake| wake.at <= now)?;
+    let wake = wake(config, incident)?;
+    // After a clock that stepped back the last post lies ahead; what is new must not wait until then.
+    let stepped_back = incident.posts.last().is_some_and(|last| now < last.at);
+    if now < wake.at && !(stepped_back && !news(config, incident).is_empty()) {
+        return None;
+    }
     Some(match incident.promise {
         Some(due) if due < now => Why::PromiseOverdue { due },
         _ => wake.why,

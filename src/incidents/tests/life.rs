@@ -4,6 +4,7 @@ use super::harness::*;
 use crate::incidents::*;
 use crate::model::Severity::{Critical, Major, Minor};
 use crate::model::*;
+use crate::rules::Transition;
 
 #[test]
 fn a_symptom_opens_at_its_bar_and_a_cause_at_the_bar_of_pages() {
@@ -200,4 +201,41 @@ fn a_cause_that_outlives_its_incident_reopens_it_only_when_it_gets_worse() {
     assert_eq!(world.the().status, Status::Resolved);
     world.at("10:50", [cause("Disk", Critical, "user-db")]);
     assert_eq!(world.the().status, Status::Identified);
+}
+
+#[test]
+fn what_moves_together_belongs_together_in_whatever_order() {
+    let mut world = World::new();
+    world.at("10:00", [cause("Disk", Minor, "user-db"), fires("Errors", Major, "crm")]);
+    assert_eq!((world.the().members.len(), world.the().status), (2, Status::Identified));
+}
+
+#[test]
+fn a_storm_is_one_incident_and_a_handful_of_messages() {
+    let mut world = World::new();
+    let storm = (0..10_000).map(|n| fires(&format!("Pod{n}"), Major, "crm"));
+    let events = world.at("10:00", storm);
+    assert_eq!(world.the().members.len(), 10_000);
+    assert_eq!((posts(&events).len(), pages(&events).len()), (1, 1));
+    assert!(world.the().pages[0].item.details.lines().count() < 60);
+}
+
+#[test]
+fn an_alert_that_is_offered_again_joins_what_opened_since_and_is_no_news_else() {
+    let mut world = World::new();
+    assert!(world.at("10:00", [cause("Disk", Minor, "user-db")]).is_empty());
+    world.at("10:05", [fires("Errors", Major, "crm")]);
+    world.at("10:05:15", [cause("Disk", Minor, "user-db")]);
+    assert_eq!(world.the().status, Status::Identified);
+    let known = world.the().members.values().next().unwrap().clone();
+    let again = Transition {
+        key: known.key,
+        from: None,
+        to: known.state,
+        facts: known.facts,
+        because: "offered again".to_owned(),
+    };
+    assert!(
+        world.ask(&Input::Evaluation(Evaluation { transitions: vec![again], changes: vec![] })).is_empty()
+    );
 }

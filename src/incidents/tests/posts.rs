@@ -143,3 +143,14 @@ fn a_cadence_shorter_than_its_lead_does_not_post_without_end() {
     assert!(posts(&world.until(clock("10:10"))).len() <= 20);
     assert_eq!(world.the().promises.missed, 0);
 }
+
+#[test]
+fn a_clock_that_steps_back_does_not_keep_news_back() {
+    let mut world = World::new();
+    world.at("12:00", [fires("Errors", Major, "crm")]);
+    world.now = clock("11:00");
+    let transition = world.transition(&resolves("Errors"));
+    let events =
+        world.ask(&Input::Evaluation(Evaluation { transitions: vec![transition], changes: Vec::new() }));
+    assert_eq!(posts(&events), ["11:00:00 monitoring"]);
+}
