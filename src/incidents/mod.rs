@@ -21,6 +21,7 @@ mod lifecycle;
 mod page;
 mod promise;
 mod publish;
+mod remember;
 mod settings;
 mod words;
 

@@ -55,7 +55,8 @@ pub(super) fn occasion(config: &Config, incident: &Incident, now: Timestamp) -> 
     let wake = wake(config, incident)?;
     // After a clock that stepped back the last post lies ahead; what is new must not wait until then.
     let stepped_back = incident.posts.last().is_some_and(|last| now < last.at);
-    if now < wake.at && !(stepped_back && !news(config, incident).is_empty()) {
+    let news_now = stepped_back && !news(config, incident).is_empty();
+    if now < wake.at && !news_now {
         return None;
     }
     Some(match incident.promise {

@@ -154,3 +154,21 @@ fn a_clock_that_steps_back_does_not_keep_news_back() {
         world.ask(&Input::Evaluation(Evaluation { transitions: vec![transition], changes: Vec::new() }));
     assert_eq!(posts(&events), ["11:00:00 monitoring"]);
 }
+
+#[test]
+fn other_settings_are_taken_on_the_way() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    let publish = Publish { mode: PublishMode::Off, after: Duration::ZERO };
+    let settings = |publish| std::sync::Arc::new(Settings { publish, ..Settings::default() });
+    world.book.reconfigure(settings(publish), platform(), std::sync::Arc::from([]), Vec::new());
+    assert!(posts(&world.until(clock("10:30"))).is_empty());
+    world.book.reconfigure(
+        settings(Settings::default().publish),
+        platform(),
+        std::sync::Arc::from([]),
+        Vec::new(),
+    );
+    assert_eq!(posts(&world.until(clock("10:31"))).len(), 1);
+    assert_eq!(world.the().promises.missed, 1);
+}
