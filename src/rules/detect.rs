@@ -11,7 +11,8 @@ use crate::model::{ComponentId, ComponentStatus, Place, Severity, Span, format_v
 
 use super::Role;
 use super::file::{ON_MISSING, annotations, optional_duration};
-use super::ladder::{Ladder, Limit, Rung};
+use super::ladder::{Ladder, Rung};
+use super::limit::Limit;
 use super::reader::{Fields, Reader};
 use super::rule::{Breakdown, Watch};
 use super::yaml::{Content, Node};
@@ -40,6 +41,9 @@ const STATUSES: [(&str, ComponentStatus); 6] = [
     ("partial_outage", ComponentStatus::PartialOutage),
     ("major_outage", ComponentStatus::MajorOutage),
 ];
+
+/// A value for each severity that has one, with the place where it stands.
+type Each<T> = BTreeMap<Severity, (Span, T)>;
 
 pub(super) fn watch(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Read {
     let component = fields.take("component").and_then(|node| component(reader, node, "`component`"));
@@ -117,7 +121,7 @@ fn by_severity<T>(
     node: &Node,
     what: &str,
     mut read: impl FnMut(&mut Reader<'_>, &Node) -> Option<T>,
-) -> BTreeMap<Severity, (Span, T)> {
+) -> Each<T> {
     let Some(mut fields) = reader.fields(node, what) else { return BTreeMap::new() };
     let mut values = BTreeMap::new();
     for (word, severity) in SEVERITIES {
@@ -137,7 +141,7 @@ fn one_or_each<T: Copy>(
     node: &Node,
     what: &str,
     mut read: impl FnMut(&mut Reader<'_>, &Node) -> Option<T>,
-) -> BTreeMap<Severity, (Span, T)> {
+) -> Each<T> {
     if matches!(node.content, Content::Map(_)) {
         return by_severity(reader, node, what, read);
     }
@@ -194,10 +198,7 @@ fn rungs(reader: &mut Reader<'_>, fields: &mut Fields<'_>, role: Option<Role>) -
     Some(thresholds.into_iter().map(rung).collect())
 }
 
-fn thresholds(
-    reader: &mut Reader<'_>,
-    fields: &mut Fields<'_>,
-) -> Option<(Side, BTreeMap<Severity, (Span, f64)>)> {
+fn thresholds(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<(Side, Each<f64>)> {
     let (above, below) = (fields.take("above"), fields.take("below"));
     let (side, key, node) = match (above, below) {
         (Some(node), None) => (Side::Above, "above", node),
@@ -246,7 +247,7 @@ fn check_drained(reader: &mut Reader<'_>, fields: &Fields<'_>, role: Option<Role
 }
 
 /// A worse severity must lie further out.
-fn check_order(reader: &mut Reader<'_>, side: Side, thresholds: &BTreeMap<Severity, (Span, f64)>) {
+fn check_order(reader: &mut Reader<'_>, side: Side, thresholds: &Each<f64>) {
     let pairs = thresholds.iter().zip(thresholds.iter().skip(1));
     for ((low, (_, low_value)), (high, (span, high_value))) in pairs {
         let (is_further, word) = match side {
@@ -265,8 +266,8 @@ fn check_known<T>(
     reader: &mut Reader<'_>,
     node: &Node,
     what: &str,
-    values: &BTreeMap<Severity, (Span, T)>,
-    thresholds: &BTreeMap<Severity, (Span, f64)>,
+    values: &Each<T>,
+    thresholds: &Each<f64>,
 ) {
     if !matches!(node.content, Content::Map(_)) {
         return;
@@ -279,12 +280,7 @@ fn check_known<T>(
 }
 
 /// A clear value lies on the good side of its threshold, and a worse severity's no nearer to the good.
-fn check_clears(
-    reader: &mut Reader<'_>,
-    side: Side,
-    thresholds: &BTreeMap<Severity, (Span, f64)>,
-    clears: &BTreeMap<Severity, (Span, f64)>,
-) {
+fn check_clears(reader: &mut Reader<'_>, side: Side, thresholds: &Each<f64>, clears: &Each<f64>) {
     let mut before: Option<(Severity, f64)> = None;
     for (severity, (threshold_span, threshold)) in thresholds {
         let (span, clear) = clears.get(severity).copied().unwrap_or((*threshold_span, *threshold));

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Labels, METRIC_NAME, Timestamp};
-use crate::promql::{self, Element, Options, Recorded, Source, Value};
+use crate::promql::{self, Element, Options, Recorded, Source};
 
 use super::ladder::{Ladder, Seen, Standing};
 use super::missing::{Judge, Judgement};
@@ -84,14 +84,7 @@ pub fn evaluate(
 /// The elements of an expression; a number is one element without labels.
 fn query(rule: &Rule, source: &dyn Source, at: Timestamp, track_feeds: bool) -> Result<Vec<Element>, String> {
     let options = Options { track_feeds, ..Options::default() };
-    match promql::evaluate(&rule.expr, source, at, &options) {
-        Ok(Value::Vector(elements)) => Ok(elements),
-        Ok(Value::Scalar(value)) => Ok(vec![Element { labels: Labels::empty(), value, feeds: Vec::new() }]),
-        Ok(Value::Matrix(_) | Value::Text(_)) => {
-            Err("a rule must give an instant vector or a number".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
-    }
+    promql::evaluate_vector(&rule.expr, source, at, &options).map_err(|error| error.to_string())
 }
 
 fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge: &Judge<'_>) -> Outcome {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::model::{METRIC_NAME, Problem, Problems, RuleId, Severity};
 
-use super::ladder::{Ladder, Limit, OnMissing, Rung};
+use super::ladder::{Ladder, OnMissing, Rung};
+use super::limit::Limit;
 use super::reader::{Fields, Reader};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::template::Template;

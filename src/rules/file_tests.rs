@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::ComponentStatus;
 
@@ -258,4 +260,29 @@ fn the_annotation_of_a_verbatim_rule_says_what_missing_does() {
         "alert: A\nexpr: x\nannotations: {fogsignal_on_missing: hodl}",
         &["6:41: `fogsignal_on_missing` can't be `hodl` (hint: did you mean `hold`?)"],
     );
+}
+
+const WHOLE: &str = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      sum(rate(x[5m])) > 1\n    for: 1m\n    \
+                     annotations: {summary: '{{ $value | printf \"%.1f\" }}'}\n  - &d\n    detect: D\n    expr: \
+                     \"max(x)\"\n    above: {minor: 1, major: 2}\n    clear: [1]\n  - <<: *d\n    for: {minor: 1m}\n";
+
+#[test]
+fn a_file_nested_too_deep_is_refused() {
+    for open in ["[", "{a: ", "- "] {
+        let (_, problems) = read(&open.repeat(20_000));
+        assert!(problems.has_errors());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_slip_of_the_keyboard_brings_the_loader_down(
+        at in 0..WHOLE.len(), cut in 0usize..8, typed in "[a-z{}\\[\\]:\"'|>&*#%ü \n-]{0,4}",
+    ) {
+        prop_assume!(WHOLE.is_char_boundary(at));
+        let rest = WHOLE[at..].char_indices().nth(cut).map_or(WHOLE.len(), |(n, _)| at + n);
+        let text = format!("{}{typed}{}", &WHOLE[..at], &WHOLE[rest..]);
+        let (_, problems) = read(&text);
+        problems.render(false);
+    }
 }

@@ -10,99 +10,13 @@
 
 use std::time::Duration;
 
-use crate::model::{Severity, Timestamp, format_duration, format_value};
+use crate::model::{Severity, Timestamp, format_duration};
 
+use super::limit::Limit;
 use super::{AlertState, Ending, LadderClock};
 
 /// How long what an alert measures must be gone for good before the alert is over.
 pub(super) const GONE_AFTER: Duration = Duration::from_mins(10);
-
-/// When a severity holds and when it is cleared.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Limit {
-    /// Past it strictly above `threshold`, cleared at or below `clear`.
-    Above { threshold: f64, clear: f64 },
-    /// Past it strictly below `threshold`, cleared at or above `clear`.
-    Below { threshold: f64, clear: f64 },
-    /// A backlog: past it strictly above `threshold`, cleared strictly below `drained`.
-    Backlog { threshold: f64, drained: f64 },
-    /// Past it while the expression gives the alert.
-    Present,
-}
-
-impl Limit {
-    /// Whether a value is past it; `None` is an element that the expression does not give.
-    fn is_past(self, value: Option<f64>) -> bool {
-        match (self, value) {
-            (Self::Above { threshold, .. } | Self::Backlog { threshold, .. }, Some(value)) => {
-                value > threshold
-            }
-            (Self::Below { threshold, .. }, Some(value)) => value < threshold,
-            (Self::Present, value) => value.is_some(),
-            (_, None) => false,
-        }
-    }
-
-    /// Whether a value is past the clear value. NaN compares with nothing and so clears, as it ends an alert of
-    /// Prometheus's.
-    fn is_cleared(self, value: Option<f64>) -> bool {
-        let Some(value) = value else { return true };
-        match self {
-            _ if value.is_nan() && self != Self::Present => true,
-            Self::Above { clear, .. } => value <= clear,
-            Self::Below { clear, .. } => clear <= value,
-            Self::Backlog { drained, .. } => value < drained,
-            Self::Present => false,
-        }
-    }
-
-    fn past_in_words(self) -> String {
-        match self {
-            Self::Above { threshold, .. } | Self::Backlog { threshold, .. } => {
-                format!("above {}", format_value(threshold))
-            }
-            Self::Below { threshold, .. } => format!("below {}", format_value(threshold)),
-            Self::Present => "its expression holds".to_owned(),
-        }
-    }
-
-    fn cleared_in_words(self) -> String {
-        match self {
-            Self::Above { clear, .. } => format!("not above {}", format_value(clear)),
-            Self::Below { clear, .. } => format!("not below {}", format_value(clear)),
-            Self::Backlog { drained, .. } => format!("drained below {}", format_value(drained)),
-            Self::Present => "its expression no longer holds".to_owned(),
-        }
-    }
-
-    fn relapsed_in_words(self) -> String {
-        match self {
-            Self::Above { clear, .. } => format!("above {} again", format_value(clear)),
-            Self::Below { clear, .. } => format!("below {} again", format_value(clear)),
-            Self::Backlog { drained, .. } => format!("no longer drained below {}", format_value(drained)),
-            Self::Present => "its expression holds again".to_owned(),
-        }
-    }
-
-    /// The threshold, where there is one.
-    pub(super) fn threshold(self) -> Option<f64> {
-        match self {
-            Self::Above { threshold, .. }
-            | Self::Below { threshold, .. }
-            | Self::Backlog { threshold, .. } => Some(threshold),
-            Self::Present => None,
-        }
-    }
-
-    /// The clear value, where there is one.
-    pub(super) fn clear(self) -> Option<f64> {
-        match self {
-            Self::Above { clear, .. } | Self::Below { clear, .. } => Some(clear),
-            Self::Backlog { drained, .. } => Some(drained),
-            Self::Present => None,
-        }
-    }
-}
 
 /// One severity of a ladder.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,6 +9,7 @@ mod detect;
 mod evaluate;
 mod file;
 mod ladder;
+mod limit;
 mod mapping;
 mod missing;
 mod reader;

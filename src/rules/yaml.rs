@@ -15,6 +15,9 @@ use serde_saphyr::{Location, Spanned};
 
 use crate::model::Span;
 
+/// Collections may be nested this deep; a rule file needs seven. Far beyond it decoding would fill the stack.
+const DEPTH_MAX: usize = 32;
+
 /// A piece of the document.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -57,6 +60,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, bool), SyntaxError> {
         serde_saphyr::options! {
             strict_booleans: true,
             with_snippet: false,
+            budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
         }
     };
     let (mut node, more) = match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {

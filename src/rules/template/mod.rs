@@ -493,4 +493,14 @@ mod tests {
             assert_eq!(&template[error.span.start..error.span.end], marked, "{template}: {error:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_the_parser_down(text in "([{}.$a-z\"'`|()/*:= -]|\\{\\{|\\}\\}|\\$value|printf|ü|\\\\|%|5){0,30}") {
+            let labels = Labels::empty();
+            if let Ok(template) = Template::parse(&text) {
+                template.render(&TemplateData { labels: &labels, external_labels: &labels, value: 1.5 });
+            }
+        }
+    }
 }
