@@ -241,9 +241,9 @@ pub struct AlertFacts {
 pub struct LadderClock {
     /// The severity of the rung.
     pub severity: Severity,
-    /// Since when the value has been past its threshold, while it is.
+    /// Since when the value has been past its threshold, while it is; moved on by the time that data was missing.
     pub past_since: Option<Timestamp>,
-    /// Since when the value has been past its clear value, while it is.
+    /// Since when the value has been past its clear value, while it is; moved on likewise.
     pub clear_since: Option<Timestamp>,
     /// Whether it held `for` long enough and was not cleared since.
     pub held: bool,
@@ -262,11 +262,12 @@ pub struct AlertRow {
     pub ladder: Vec<LadderClock>,
     /// Since when its measurement is missing, while it is.
     pub missing_since: Option<Timestamp>,
-    /// How long its clocks stood still for missing data since they were last started, in milliseconds.
+    /// How long its clocks stood still for missing data since it was first pending, in milliseconds. Only told:
+    /// the clocks are moved on when they run again.
     pub frozen_ms: u64,
     /// Since when what it measures is gone for good, while it is.
     pub ended_since: Option<Timestamp>,
-    /// The series that fed it when it fired, for `missing`; bounded.
+    /// The series that fed it while it breached, less those that ended meanwhile, for `missing`; bounded.
     pub feeds: Vec<Feed>,
     /// When it was last evaluated.
     pub evaluated_at: Timestamp,
