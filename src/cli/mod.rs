@@ -1,3 +1,61 @@
-//! Wiring.
+//! The command line: one file a command.
+//!
+//! In:   arguments and the environment.
+//! Out:  data on standard output, everything else on standard error, and an exit code: 0 well, 1 a check failed,
+//!       2 usage or unreadable input, 3 lint only, with `--lint-fatal`.
+//! Not:  no work of its own: each command calls the room that does it.
 
+mod check;
 pub mod demo;
+mod logs;
+mod run;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything went well.
+pub const WELL: u8 = 0;
+/// A check failed, or the daemon could not go on.
+pub const FAILED: u8 = 1;
+/// The call itself is wrong, or what it names cannot be read.
+pub const UNUSABLE: u8 = 2;
+/// Only lint was found, and `--lint-fatal` asks to fail for it.
+pub const LINT: u8 = 3;
+
+/// Watches Prometheus metrics, opens incidents by itself and tells people the truth about them.
+#[derive(Debug, Parser)]
+#[command(name = "fogsignal", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon.
+    Run(run::RunArguments),
+    /// Checks files without running anything.
+    #[command(subcommand)]
+    Check(check::CheckCommand),
+    /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
+    Demo(demo::DemoArguments),
+    /// Prints the JSON Schema of a kind of file, for editors.
+    Schema(schema::SchemaArguments),
+}
+
+/// Reads the arguments and does what they ask.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Check(command) => Ok(check::check(command)),
+        Command::Demo(arguments) => demo::demo(arguments),
+        Command::Schema(arguments) => schema::schema(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}

@@ -296,6 +296,34 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The name of the variant, for the log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Joined { .. } => "joined",
+            Self::Moved { .. } => "moved",
+            Self::StartedEarlier { .. } => "started_earlier",
+            Self::Exposed => "exposed",
+            Self::Rooted { .. } => "rooted",
+            Self::Retitled { .. } => "retitled",
+            Self::ComponentChanged { .. } => "component_changed",
+            Self::StatusChanged { .. } => "status_changed",
+            Self::ImpactChanged { .. } => "impact_changed",
+            Self::Held { .. } => "held",
+            Self::Posted { .. } => "posted",
+            Self::PromiseKept { .. } => "promise_kept",
+            Self::PromiseMissed { .. } => "promise_missed",
+            Self::Escalating { .. } => "escalating",
+            Self::Undelivered { .. } => "undelivered",
+            Self::Paged { .. } => "paged",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Noted { .. } => "noted",
+            Self::Acted { .. } => "acted",
+        }
+    }
+}
+
 /// What a component shows, as a post says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentNow {
@@ -350,6 +378,8 @@ pub enum PageReason {
     MeasurementLost,
     /// A message could not be delivered.
     DeliveryFailed,
+    /// The journal cannot be written; told without it.
+    JournalFailing,
     /// For information: every symptom is over.
     Monitoring,
     /// For information: it is over.

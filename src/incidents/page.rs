@@ -60,6 +60,7 @@ const fn word(reason: PageReason) -> &'static str {
         PageReason::Reopened => "came back",
         PageReason::MeasurementLost => "is no longer fully measured",
         PageReason::DeliveryFailed => "could not be told everywhere",
+        PageReason::JournalFailing => "cannot be written down",
         PageReason::Monitoring => "is only watched from here on",
         PageReason::Resolved => "is resolved",
     }

@@ -7,7 +7,9 @@
 mod pump;
 mod sink;
 mod stats;
+mod view;
 
 pub use pump::pump;
 pub use sink::{BoxFuture, Sink};
 pub use stats::{OutboxStats, StatsNow};
+pub use view::{OutboxView, SinkView};

@@ -156,6 +156,9 @@ pub enum StateName {
 }
 
 impl StateName {
+    /// All, in the order of an alert's life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Firing, Self::Clearing, Self::Lost, Self::Resolved];
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {

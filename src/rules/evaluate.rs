@@ -343,10 +343,8 @@ impl Evaluation<'_> {
                     RuleKind::Detect(_) => watch.role,
                     _ => self.context.mapping.role_of(labels),
                 },
-                component: match self.rule.kind {
-                    RuleKind::Detect(_) => self.rule.component.clone(),
-                    _ => self.context.mapping.component_of(labels),
-                },
+                // What a rule says of itself comes before what its labels say.
+                component: self.rule.component.clone().or_else(|| self.context.mapping.component_of(labels)),
                 counts,
                 status: row.and_then(|row| row.facts.status),
                 annotations: Labels::empty(),

@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
 fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
     let mut builder = identity.edit();
     let mut conflicts = Vec::new();
-    let pairs = std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(line.labels);
+    let pairs = std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(line.labels.clone());
     for (name, value) in pairs {
         if honor_labels || identity.get(&name).is_none() {
             builder.put(&name, &value);

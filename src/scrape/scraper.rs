@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::model::{Clock, TargetKey, Timestamp, format_duration};
+use crate::model::{Clock, Labels, TargetKey, Timestamp, format_duration};
 use crate::scrape::fetch::Fetcher;
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
@@ -37,8 +37,8 @@ const LARGE_PAGE_BYTES: usize = 256 << 10;
 /// What comes of scraping.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScrapeEvent {
-    /// All targets that are scraped from now on; the first event after a start or a reload.
-    Discovered(Vec<TargetKey>),
+    /// All targets that are scraped from now on, with their labels; the first event after a start or a reload.
+    Discovered(BTreeMap<TargetKey, Labels>),
     /// A scrape has ended, well or not.
     Page(Page),
     /// A target is no longer scraped since then.
@@ -169,7 +169,7 @@ impl<C: Clock> Wheel<C> {
         for slot in before.values() {
             fetchers.entry(slot.target.job.name.clone()).or_insert_with(|| slot.fetcher.clone());
         }
-        let mut discovered = Vec::with_capacity(plan.targets.len());
+        let mut discovered = BTreeMap::new();
         for target in plan.targets {
             let fetcher = fetchers
                 .entry(target.job.name.clone())
@@ -182,7 +182,7 @@ impl<C: Clock> Wheel<C> {
                 .clone();
             let rhythm = Rhythm { interval: target.interval, offset: target.offset() };
             self.schedule.set(&target.key, rhythm, now);
-            discovered.push(target.key.clone());
+            discovered.insert(target.key.clone(), target.identity.clone());
             let slot = match before.remove(&target.key) {
                 Some(known) if known.target.job.reads_as(&target.job) => {
                     Slot { target: Arc::new(target), fetcher, ..known }

@@ -22,7 +22,7 @@ mod tests;
 mod window;
 mod write;
 
-pub use page::{Page, PageSample, Recorded, ScrapeReport};
+pub use page::{Page, PageSample, ScrapeReport};
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use target::TargetHealth;

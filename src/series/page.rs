@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp};
-pub use crate::promql::Recorded;
 
 /// The result of one scrape of one target.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, RuleId, TargetKey, Timestamp, is_stale};
-use crate::promql::{Demand, Feed, Origin, Presence, Source};
+use crate::promql::{Demand, Feed, Origin, Presence, Recorded, Source};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 const FIVE_MIN: Duration = Duration::from_mins(5);
@@ -237,6 +237,10 @@ fn limits_bite_and_say_so() {
     assert_eq!(presence(&window, &feed("a x=2", "t"), 0, 30), Presence::Missing { since: at(0) });
 }
 
+fn discovered(keys: &[&str]) -> BTreeMap<TargetKey, Labels> {
+    keys.iter().map(|name| (key(name), Labels::empty())).collect()
+}
+
 fn recorded(text: &str, value: f64, feeds: &[Feed]) -> Recorded {
     Recorded { labels: labels(text), value, feeds: feeds.to_vec() }
 }
@@ -281,7 +285,7 @@ fn after_a_start_nothing_is_missing_before_its_target_was_tried_twice() {
     let mut window = wanting(&["a"]);
     let a = feed("a", "t");
     assert_eq!(presence(&window, &a, 0, 0), Presence::Warming, "nothing is known of discovery");
-    window.discovered(&[key("t")], at(0));
+    window.discovered(&discovered(&["t"]), at(0));
     assert_eq!(presence(&window, &a, 0, 0), Presence::Warming);
     assert_eq!(presence(&window, &feed("a", "u"), 0, 5), Presence::Ended { since: at(0) });
     window.ingest(failed("t", 10));
@@ -371,15 +375,15 @@ fn a_series_gone_from_a_good_page_has_ended() {
 #[test]
 fn reports_are_whole_while_the_target_is_in_discovery() {
     let mut window = wanting(&["up"]);
-    window.discovered(&[key("t")], at(0));
+    window.discovered(&discovered(&["t"]), at(0));
     let up = Feed { labels: labels("up"), origin: Origin::Report(key("t")) };
     assert_eq!(presence(&window, &up, 0, 0), Presence::Warming);
     window.ingest(failed("t", 10));
     assert_eq!(presence(&window, &up, 0, 10), Presence::Whole);
     assert_eq!(presence(&window, &up, 60, 10), Presence::Warming, "not covered since the start");
-    window.discovered(&[], at(30));
+    window.discovered(&discovered(&[]), at(30));
     assert_eq!(presence(&window, &up, 0, 30), Presence::Ended { since: at(30) });
-    window.discovered(&[key("t")], at(40));
+    window.discovered(&discovered(&["t"]), at(40));
     assert_eq!(presence(&window, &up, 0, 40), Presence::Warming);
     assert_eq!(window.targets().count(), 1);
 }

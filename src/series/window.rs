@@ -1,6 +1,6 @@
 //! The window itself: what it holds, for whom, and how long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,14 +97,16 @@ impl Window {
 
     /// Says which targets there are, after the start and after each reload. Those that are not among them have
     /// left discovery; those that no page came from yet are known from here on.
-    pub fn discovered(&mut self, targets: &[TargetKey], at: Timestamp) {
-        let found: BTreeSet<&TargetKey> = targets.iter().collect();
-        let left: Vec<TargetKey> = self.targets.keys().filter(|key| !found.contains(key)).cloned().collect();
+    pub fn discovered(&mut self, targets: &BTreeMap<TargetKey, Labels>, at: Timestamp) {
+        let left: Vec<TargetKey> =
+            self.targets.keys().filter(|key| !targets.contains_key(*key)).cloned().collect();
         for key in &left {
             self.target_gone(key, at);
         }
-        for key in targets {
-            self.target(key).join();
+        for (key, identity) in targets {
+            let target = self.target(key);
+            target.join();
+            target.health.identity = identity.clone();
         }
         self.discovered_at.get_or_insert(at);
     }

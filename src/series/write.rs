@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
-use crate::promql::{Origin, Sample, SeriesId};
-use crate::series::page::{Page, PageSample, Recorded};
+use crate::promql::{Origin, Recorded, Sample, SeriesId};
+use crate::series::page::{Page, PageSample};
 use crate::series::window::{RecordingRule, Refused, Window, Writer};
 
 /// A page's own times may lie so far in the future, as in Prometheus (`scrape.maxAheadTime`).

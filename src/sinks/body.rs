@@ -199,6 +199,7 @@ fn reason(reason: PageReason) -> &'static str {
         PageReason::Reopened => "reopened",
         PageReason::MeasurementLost => "measurement_lost",
         PageReason::DeliveryFailed => "delivery_failed",
+        PageReason::JournalFailing => "journal_failing",
         PageReason::Monitoring => "monitoring",
         PageReason::Resolved => "resolved",
     }

@@ -8,6 +8,7 @@
 //! `day` says what happened when, `platform` makes pages of it, `server` serves them; `receiver` verifies and keeps
 //! what the daemon sends; `narrator` tells it and `scorecard` judges it. `pace` is the clock of all of them.
 
+mod command;
 mod config;
 mod day;
 mod message;
@@ -42,6 +43,7 @@ use platform::Exporter;
 use receiver::{Inbox, Received};
 use screen::Screen;
 
+pub use command::{DemoArguments, demo};
 pub use pace::{Pace, WarpClock};
 
 /// How often the screen is renewed, in real time.

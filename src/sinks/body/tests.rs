@@ -80,13 +80,14 @@ fn fits(body: &Value) {
     }
 }
 
-const REASONS: [PageReason; 8] = [
+const REASONS: [PageReason; 9] = [
     PageReason::Opened,
     PageReason::NotAcknowledged,
     PageReason::SeverityRaised,
     PageReason::Reopened,
     PageReason::MeasurementLost,
     PageReason::DeliveryFailed,
+    PageReason::JournalFailing,
     PageReason::Monitoring,
     PageReason::Resolved,
 ];

@@ -1,0 +1,117 @@
+//! Reload: the configuration is read again, checked whole, and put in force in one go, or not at all.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config};
+use crate::daemon::pumps::{self, Pumps};
+use crate::delivery::{Audience, Routes};
+use crate::journal::Journal;
+use crate::model::{Clock, Problems};
+use crate::pipeline::{Inbound, Rulebook};
+use crate::promql::Demand;
+use crate::scrape::{Scraper, Wanted};
+use crate::series::WantedNames;
+use crate::server::{ReloadHandle, ReloadRequest};
+
+/// Reads the configuration: the checked one with warnings, or why it cannot be used.
+pub type Loader = Box<dyn Fn() -> Result<(Config, Problems), Problems> + Send + Sync>;
+
+/// The running pipeline.
+pub(super) struct PipelineTask {
+    pub task: JoinHandle<()>,
+    pub stop: CancellationToken,
+}
+
+/// Owns what a reload exchanges, and therefore also stops it.
+pub(super) struct Reloader<J, C> {
+    pub config: Config,
+    pub loader: Loader,
+    pub clock: C,
+    pub inbox: mpsc::Sender<Inbound>,
+    pub scraper: Scraper,
+    pub pumps: Pumps<J, C>,
+    pub pipeline: PipelineTask,
+}
+
+impl<J: Journal, C: Clock> Reloader<J, C> {
+    /// Answers requests until `stop`, then stops the scraper, the pipeline and the pumps in this order, so that
+    /// what was decided is committed and what was committed is sent.
+    pub async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<ReloadRequest>,
+        handle: ReloadHandle,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let answer = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(answer) = requests.recv() => answer,
+                else => break,
+            };
+            let result = self.reload().await;
+            if let Err(problems) = &result {
+                tracing::error!(%problems, "cannot reload; the old configuration stays in force");
+            }
+            handle.ended(self.clock.now(), result.is_ok());
+            // Whoever asked may have gone away.
+            let _ = answer.send(result);
+        }
+        self.scraper.stop().await;
+        self.pipeline.stop.cancel();
+        if let Err(error) = self.pipeline.task.await {
+            tracing::error!(%error, "the pipeline did not end well");
+        }
+        self.pumps.stop().await;
+    }
+
+    async fn reload(&mut self) -> Result<(), String> {
+        let (mut config, warnings) = (self.loader)().map_err(|problems| problems.to_string())?;
+        // Everything that can fail comes first; what follows is put in force as a whole.
+        let sinks = pumps::build(&config.sinks)?;
+        for warning in warnings.iter() {
+            tracing::warn!(%warning, "configuration");
+        }
+        let changed = config::changes(&self.config, &mut config);
+        for line in &changed.needs_restart {
+            tracing::warn!("{line}");
+        }
+        let rulebook = rulebook(&config);
+        self.scraper
+            .reload(&config.jobs, wanted(&rulebook.demands()))
+            .map_err(|errors| errors.to_string())?;
+        self.pumps.reload(sinks).await;
+        let (answer, in_force) = oneshot::channel();
+        let inbound = Inbound::Reload(Box::new(rulebook), answer);
+        if self.inbox.send(inbound).await.is_err() || in_force.await.is_err() {
+            return Err("the daemon is stopping".to_owned());
+        }
+        tracing::info!(changes = %changed, "reloaded the configuration");
+        self.config = config;
+        Ok(())
+    }
+}
+
+/// What a configuration says to the house.
+pub(super) fn rulebook(config: &Config) -> Rulebook {
+    let responders = config.sinks.iter().filter(|sink| sink.audience == Audience::Responders);
+    let sinks: Vec<_> = config.sinks.iter().map(|sink| (sink.name.clone(), sink.audience)).collect();
+    Rulebook {
+        groups: config.groups.clone(),
+        context: config.rules.clone(),
+        incidents: Arc::new(config.incidents.clone()),
+        graph: Arc::new(config.graph.clone()),
+        escalation: config.escalation.clone().into(),
+        responders: responders.map(|sink| sink.name.clone()).collect(),
+        routes: Routes::new(&sinks, config.incidents.expires_after),
+    }
+}
+
+/// What the scraper asks before it reads a line: whether some rule wants metrics of this name.
+pub(super) fn wanted(demands: &[Demand]) -> Wanted {
+    let names = WantedNames::new(demands);
+    Arc::new(move |name| names.contains(name))
+}

@@ -1,0 +1,62 @@
+//! The daemon as a service: signals, the service manager, the exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{self, Config, Sources};
+use crate::daemon::{Daemon, SystemClock};
+
+/// Within this time of SIGTERM the process has ended, whatever a sink does.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs until SIGTERM or SIGINT; SIGHUP reloads. A second signal ends at once.
+///
+/// # Errors
+/// Where the daemon cannot start.
+pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
+    let mut hangup = listen_for(SignalKind::hangup())?;
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+
+    let loader = Box::new(move || config::load(&sources));
+    let daemon = Daemon::start(config, loader, SystemClock).await?;
+    tracing::info!(address = %daemon.address(), version = env!("CARGO_PKG_VERSION"), "ready");
+    tell_service_manager(&[sd_notify::NotifyState::Ready]);
+
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                tell_service_manager(&[sd_notify::NotifyState::Reloading, sd_notify::NotifyState::monotonic_usec_now()?]);
+                // What is wrong has been logged; the old configuration stays in force.
+                let _ = daemon.reloads().reload().await;
+                tell_service_manager(&[sd_notify::NotifyState::Ready]);
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("stopping");
+    tell_service_manager(&[sd_notify::NotifyState::Stopping]);
+    let stopped = tokio::select! {
+        stopped = tokio::time::timeout(STOP_WITHIN, daemon.stop()) => stopped.is_ok(),
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    if !stopped {
+        tracing::warn!("ended before everything was sent; the rest goes out after the next start");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn listen_for(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("cannot listen for signals")
+}
+
+fn tell_service_manager(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "no service manager to tell");
+    }
+}

@@ -1,0 +1,141 @@
+//! How the house starts and stops.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::daemon::emergency;
+use crate::daemon::inbox::DaemonInbox;
+use crate::daemon::pumps::Pumps;
+use crate::daemon::reload::{self, Loader, Reloader};
+use crate::journal::{Journal, JournalError, Sqlite};
+use crate::model::Clock;
+use crate::pipeline::{House, Pipeline, SharedHouse};
+use crate::scrape::Scraper;
+use crate::server::{self, Face, ReloadHandle};
+
+/// Pages that may wait for the pipeline; past that scrapes wait, and are late.
+const PAGES_WAITING: usize = 1024;
+/// Other things that may wait for the pipeline.
+const INBOX_LENGTH: usize = 256;
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder for the journal cannot be made.
+    #[error("cannot make the data directory `{path}` (hint: set `data_dir` to a folder that may be written)")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The journal cannot be used.
+    #[error("cannot open the journal")]
+    Journal(#[from] JournalError),
+    /// The listener cannot be had.
+    #[error(
+        "cannot listen on {address} (hint: another program may use the port; `server.listen` chooses another)"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A part of the configuration turned out to be unusable.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// The running daemon.
+pub struct Daemon {
+    address: SocketAddr,
+    reload: ReloadHandle,
+    house: SharedHouse,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Daemon {
+    /// Starts everything; returns once the listener answers and the first scrapes are scheduled. `loader` reads
+    /// the configuration again for a reload.
+    ///
+    /// # Errors
+    /// Where the journal or the listener cannot be had. Nothing is left running then.
+    pub async fn start<C: Clock>(config: Config, loader: Loader, clock: C) -> Result<Self, StartError> {
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(|source| StartError::DataDir { path: config.data_dir.clone(), source })?;
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+        let address = listener.local_addr().unwrap_or(config.server.listen);
+        let journal = Sqlite::open(&config.data_dir.join("journal.db"), clock.now())?;
+        let house = House::new(reload::rulebook(&config), journal.load().await?, clock.now());
+        let house = SharedHouse::new(house);
+
+        let stop = CancellationToken::new();
+        let pipeline_stop = CancellationToken::new();
+        let (pages, scraped) = mpsc::channel(PAGES_WAITING);
+        let (inbox, inbound) = mpsc::channel(INBOX_LENGTH);
+        let (committed, commits) = watch::channel(());
+        let fates = Arc::new(Notify::new());
+        let pumps = Pumps::start(journal.clone(), clock.clone(), &config.sinks, commits, fates.clone())
+            .map_err(StartError::Unusable)?;
+        let outbox = pumps.view();
+        let wanted = reload::wanted(&house.read().rulebook().demands());
+        let scraper = Scraper::start(clock.clone(), &config.jobs, wanted, pages)
+            .map_err(|errors| StartError::Unusable(errors.to_string()))?;
+        let inbound = DaemonInbox { pages: scraped, others: inbound, fates, stop: pipeline_stop.clone() };
+        let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbound, house.clone(), committed);
+        let pipeline = reload::PipelineTask { task: tokio::spawn(pipeline.run()), stop: pipeline_stop };
+        let (reload, requests) = ReloadHandle::new(clock.now());
+        let reloader = Reloader { config, loader, clock: clock.clone(), inbox, scraper, pumps, pipeline };
+        let face = Face {
+            house: house.clone(),
+            journal,
+            clock: clock.clone(),
+            reload: reload.clone(),
+            outbox: outbox.clone(),
+        };
+        let tasks = vec![
+            tokio::spawn(server::serve(listener, face, stop.child_token())),
+            tokio::spawn(reloader.run(requests, reload.clone(), stop.child_token())),
+            tokio::spawn(emergency::watch(clock, house.clone(), outbox, stop.child_token())),
+        ];
+        Ok(Self { address, reload, house, stop, tasks })
+    }
+
+    /// Where the operators' listener is; its real port where the configuration asked for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How to ask for a reload.
+    pub fn reloads(&self) -> ReloadHandle {
+        self.reload.clone()
+    }
+
+    /// The house, to look at.
+    pub fn house(&self) -> SharedHouse {
+        self.house.clone()
+    }
+
+    /// Stops: commits what was decided, sends what was committed as far as the pumps' deadline allows.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the daemon did not end well");
+            }
+        }
+    }
+}

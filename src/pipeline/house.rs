@@ -1,0 +1,235 @@
+//! All that is remembered, and the steps of a turn as functions on it: no step waits for anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::delivery::Routes;
+use crate::incidents::{Book, EscalationPolicy, Evaluation, Input, Readings, Settings, What};
+use crate::journal::{Batch, Snapshot};
+use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
+use crate::pipeline::agenda::{Agenda, GroupReport};
+use crate::pipeline::{Health, Inbound};
+use crate::promql::Demand;
+use crate::rules::{self, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
+use crate::scrape::ScrapeEvent;
+use crate::series::Window;
+
+/// What the configuration says to the house.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    /// The rules.
+    pub groups: Vec<Arc<Group>>,
+    /// How rules that know nothing of us are read.
+    pub context: Context,
+    /// What users decide about incidents.
+    pub incidents: Arc<Settings>,
+    /// The components.
+    pub graph: Arc<Graph>,
+    /// Whom to page when.
+    pub escalation: Arc<[EscalationPolicy]>,
+    /// Whom to page where no policy says: every responders' sink.
+    pub responders: Vec<SinkName>,
+    /// Which sink gets what.
+    pub routes: Routes,
+}
+
+impl Rulebook {
+    /// What all rules together want to be kept.
+    pub fn demands(&self) -> Vec<Demand> {
+        self.groups.iter().flat_map(|group| group.demands()).collect()
+    }
+
+    /// How much must be free of gaps for what each rule gives to be whole.
+    fn windows(&self) -> BTreeMap<RuleId, Duration> {
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        rules.map(|rule| (rule.id.clone(), longest_window(&rule.expr.demand()))).collect()
+    }
+
+    fn rule_ids(&self) -> BTreeSet<RuleId> {
+        self.groups.iter().flat_map(|group| group.rules.iter().map(|rule| rule.id.clone())).collect()
+    }
+}
+
+/// Everything that is remembered. Only the pipeline changes it; the server reads it.
+pub struct House {
+    /// Recent samples.
+    pub window: Window,
+    /// The table of alerts.
+    pub alerts: Alerts,
+    /// The incidents.
+    pub book: Book,
+    /// How the house itself is doing.
+    pub health: Health,
+    pub(super) agenda: Agenda,
+    rulebook: Rulebook,
+    last_delivery: u64,
+}
+
+/// What a turn proposes: what is to be committed, and what memory learns once it is.
+#[derive(Debug, Default)]
+pub(super) struct Proposal {
+    pub batch: Batch,
+    outcomes: Vec<Outcome>,
+}
+
+impl Proposal {
+    /// Whether an incident took in an alert that it did not have.
+    pub fn grows_an_incident(&self) -> bool {
+        self.batch.events.iter().any(|event| matches!(event.what, What::Joined { .. }))
+    }
+}
+
+impl House {
+    /// The house as the journal left it.
+    pub fn new(rulebook: Rulebook, snapshot: Snapshot, now: Timestamp) -> Self {
+        let mut window = Window::new();
+        window.set_demand(&rulebook.demands());
+        window.set_recordings(rulebook.windows(), now);
+        let mut book = Book::new(
+            rulebook.incidents.clone(),
+            rulebook.graph.clone(),
+            rulebook.escalation.clone(),
+            rulebook.responders.clone(),
+        );
+        book.restore(&snapshot.events);
+        Self {
+            window,
+            alerts: Alerts::restore(snapshot.alerts),
+            book,
+            health: Health::default(),
+            agenda: Agenda::new(&rulebook.groups, now, &Agenda::default()),
+            rulebook,
+            last_delivery: snapshot.last_delivery,
+        }
+    }
+
+    /// The groups with how their last evaluation went.
+    pub fn groups(&self) -> impl Iterator<Item = (&Group, &GroupReport)> {
+        self.agenda.entries().iter().map(|entry| (&*entry.group, &entry.report))
+    }
+
+    /// What the configuration says.
+    pub fn rulebook(&self) -> &Rulebook {
+        &self.rulebook
+    }
+
+    /// Takes in what the scraper sends.
+    pub(super) fn ingest(&mut self, event: ScrapeEvent, now: Timestamp) {
+        match event {
+            ScrapeEvent::Page(page) => self.window.ingest(page),
+            ScrapeEvent::Gone(target, at) => self.window.target_gone(&target, at),
+            ScrapeEvent::Discovered(targets) => self.window.discovered(&targets, now),
+        }
+    }
+
+    /// Evaluates the group at `place` of the agenda at `at`. What is recorded is appended at once, since later
+    /// rules of the group read it; alerts do not move before the commit.
+    pub(super) fn evaluate(&mut self, place: usize, at: Timestamp) -> Evaluated {
+        let Some(entry) = self.agenda.entries().get(place) else { return Evaluated::default() };
+        let group = entry.group.clone();
+        let mut evaluated = Evaluated::default();
+        for rule in &group.rules {
+            let outcome =
+                rules::evaluate(rule, &group, &self.alerts, &self.window, at, &self.rulebook.context);
+            match &outcome.health {
+                Ok(()) => self.window.append(&rule.id, at, &outcome.samples),
+                Err(error) => evaluated.failures.push((rule.name.clone(), error.clone())),
+            }
+            evaluated.outcomes.push(outcome);
+        }
+        evaluated
+    }
+
+    /// What should happen now that rules gave `outcomes`.
+    pub(super) fn propose_evaluation(&mut self, now: Timestamp, outcomes: Vec<Outcome>) -> Proposal {
+        let readings = Readings {
+            alerts: outcomes.iter().flat_map(|outcome| outcome.readings.iter().cloned()).collect(),
+            gone: outcomes.iter().flat_map(|outcome| outcome.forgotten.iter().cloned()).collect(),
+        };
+        self.book.observe(now, &readings);
+        let transitions = outcomes.iter().flat_map(|outcome| outcome.transitions.iter().cloned()).collect();
+        let input = Input::Evaluation(Evaluation { transitions, changes: Vec::new() });
+        let mut proposal = self.propose(now, &input);
+        proposal.batch.alerts = outcomes.iter().flat_map(|outcome| outcome.rows.iter().cloned()).collect();
+        proposal.batch.forgotten = readings.gone;
+        proposal.outcomes = outcomes;
+        proposal
+    }
+
+    /// What should happen now that `input` came.
+    pub(super) fn propose(&self, now: Timestamp, input: &Input) -> Proposal {
+        let events = self.book.decide(now, input);
+        let deliveries = self.rulebook.routes.plan(now, &events, self.last_delivery + 1);
+        let fates_read = match input {
+            Input::SinkReport(report) => vec![report.delivery],
+            _ => Vec::new(),
+        };
+        Proposal { batch: Batch { events, deliveries, fates_read, ..Batch::default() }, outcomes: Vec::new() }
+    }
+
+    /// Alerts that fire already. A cause or a backlog that was no reason for an incident may belong to one that
+    /// opened or grew since: the book is asked again, and says nothing of those that it has.
+    pub(super) fn firing(&self) -> Evaluation {
+        let rows = self.alerts.rows().filter(|row| row.facts.counts && row.state.name() == StateName::Firing);
+        let offer = |row: &AlertRow| Transition {
+            key: row.key.clone(),
+            from: Some(StateName::Firing),
+            to: row.state.clone(),
+            facts: row.facts.clone(),
+            because: "it was firing already".to_owned(),
+        };
+        Evaluation { transitions: rows.map(offer).collect(), changes: Vec::new() }
+    }
+
+    /// Remembers what has been committed.
+    pub(super) fn apply(&mut self, proposal: &Proposal) {
+        for outcome in &proposal.outcomes {
+            self.alerts.apply(outcome);
+        }
+        for event in &proposal.batch.events {
+            self.book.apply(event);
+        }
+        if let Some(DeliveryId(last)) = proposal.batch.deliveries.iter().map(|delivery| delivery.id).max() {
+            self.last_delivery = last;
+        }
+    }
+
+    /// Puts a new configuration in force. Alerts whose rule is gone resolve: the outcome says so.
+    pub(super) fn reload(&mut self, rulebook: Rulebook, now: Timestamp) -> Outcome {
+        self.window.set_demand(&rulebook.demands());
+        self.window.set_recordings(rulebook.windows(), now);
+        self.book.reconfigure(
+            rulebook.incidents.clone(),
+            rulebook.graph.clone(),
+            rulebook.escalation.clone(),
+            rulebook.responders.clone(),
+        );
+        self.agenda = Agenda::new(&rulebook.groups, now, &self.agenda);
+        let retired = self.alerts.retire(&rulebook.rule_ids(), now);
+        self.rulebook = rulebook;
+        retired
+    }
+}
+
+fn longest_window(demands: &[Demand]) -> Duration {
+    demands.iter().map(|demand| demand.window).max().unwrap_or_default()
+}
+
+/// What the rules of one group gave.
+#[derive(Debug, Default)]
+pub(super) struct Evaluated {
+    pub outcomes: Vec<Outcome>,
+    pub failures: Vec<(String, String)>,
+}
+
+impl Inbound {
+    /// What of it the book should be asked, where it is for the book alone.
+    pub(super) fn for_the_book(self) -> Option<Input> {
+        match self {
+            Self::Command(command) => Some(Input::Command(command)),
+            Self::Change(change) => Some(Input::Change(change)),
+            Self::Scrape(_) | Self::Fates | Self::Reload(..) => None,
+        }
+    }
+}

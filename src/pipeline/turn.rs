@@ -1,0 +1,204 @@
+//! The loop: what is due is done, else whatever comes first is waited for.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::incidents::Input;
+use crate::journal::{Journal, JournalError};
+use crate::model::{Clock, Timestamp};
+use crate::pipeline::agenda::GroupReport;
+use crate::pipeline::house::Proposal;
+use crate::pipeline::{House, Inbound, Inbox, Rulebook};
+use crate::rules::Outcome;
+
+/// How long after a failed commit it is tried again.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+/// The house, shared with those who only read it.
+#[derive(Clone)]
+pub struct SharedHouse(Arc<RwLock<House>>);
+
+impl SharedHouse {
+    /// Shares `house`.
+    pub fn new(house: House) -> Self {
+        Self(Arc::new(RwLock::new(house)))
+    }
+
+    /// Looks at it. Hold it briefly: the house does not turn meanwhile.
+    pub fn read(&self) -> RwLockReadGuard<'_, House> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, House> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Work that ends in a commit. It is done again until the commit works.
+enum Work {
+    /// Evaluate the group at this place of the agenda at this instant.
+    Group { place: usize, at: Timestamp },
+    /// Ask the book.
+    Book(Input),
+    /// Tell that rules left.
+    Retired(Outcome),
+}
+
+/// Turns the house.
+pub struct Pipeline<J, C, I> {
+    journal: J,
+    clock: C,
+    inbox: I,
+    house: SharedHouse,
+    /// Told after each commit that carried deliveries.
+    committed: watch::Sender<()>,
+    /// What must be committed before anything else is decided.
+    waiting: VecDeque<Work>,
+    /// Until when a failed commit rests.
+    rest_until: Option<Timestamp>,
+}
+
+impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
+    /// A pipeline that turns `house`.
+    pub fn new(journal: J, clock: C, inbox: I, house: SharedHouse, committed: watch::Sender<()>) -> Self {
+        // The first turn asks what happened while the process was away.
+        let waiting = VecDeque::from([Work::Book(Input::Tick)]);
+        Self { journal, clock, inbox, house, committed, waiting, rest_until: None }
+    }
+
+    /// Turns until the inbox closes. What was decided by then is committed.
+    pub async fn run(mut self) {
+        self.take_in_fates().await;
+        loop {
+            self.work().await;
+            let wake = self.next_wake();
+            let inbound = tokio::select! {
+                inbound = self.inbox.recv() => inbound,
+                () = sleep_until(&self.clock, wake) => continue,
+            };
+            match inbound {
+                Some(inbound) => self.take_in(inbound).await,
+                None => return,
+            }
+        }
+    }
+
+    /// Does all that is due, one commit after the other, until nothing is or a commit fails.
+    async fn work(&mut self) {
+        loop {
+            let now = self.clock.now();
+            if self.rest_until.is_some_and(|until| now < until) {
+                return;
+            }
+            self.rest_until = None;
+            let Some(work) = self.waiting.pop_front().or_else(|| self.next_work(now)) else { return };
+            if let Err(error) = self.turn(now, &work).await {
+                tracing::error!(%error, "cannot commit to the journal; nothing is forgotten, trying again");
+                self.house.write().health.commit_failed(now, error.to_string());
+                // A group is still due on the agenda: the same instant while it is the latest one.
+                if !matches!(work, Work::Group { .. }) {
+                    self.waiting.push_front(work);
+                }
+                self.rest_until = Some(now + COMMIT_RETRY);
+            }
+        }
+    }
+
+    fn next_work(&self, now: Timestamp) -> Option<Work> {
+        let mut house = self.house.write();
+        if house.book.next_wake().is_some_and(|wake| wake.at <= now) {
+            return Some(Work::Book(Input::Tick));
+        }
+        let (place, at, missed) = house.agenda.due(now)?;
+        house.health.missed_evaluations += missed;
+        Some(Work::Group { place, at })
+    }
+
+    /// One turn: propose, commit, apply.
+    async fn turn(&mut self, now: Timestamp, work: &Work) -> Result<(), JournalError> {
+        let (proposal, report) = match work {
+            Work::Book(input) => (self.house.read().propose(now, input), None),
+            Work::Retired(outcome) => {
+                (self.house.write().propose_evaluation(now, vec![outcome.clone()]), None)
+            }
+            Work::Group { place, at } => {
+                let mut house = self.house.write();
+                let evaluated = house.evaluate(*place, *at);
+                let proposal = house.propose_evaluation(now, evaluated.outcomes);
+                let took = self.clock.now().since(now);
+                let report = GroupReport { evaluated_at: Some(*at), took, failures: evaluated.failures };
+                (proposal, Some((*place, *at, report)))
+            }
+        };
+        self.commit(now, &proposal).await?;
+        let mut house = self.house.write();
+        house.apply(&proposal);
+        if proposal.grows_an_incident() {
+            // Each round takes in at least one alert, so this comes to an end.
+            self.waiting.push_back(Work::Book(Input::Evaluation(house.firing())));
+        }
+        if let Some((place, at, report)) = report {
+            house.health.evaluation_failures += u64::try_from(report.failures.len()).unwrap_or(u64::MAX);
+            house.agenda.done(place, at, report);
+        }
+        Ok(())
+    }
+
+    async fn commit(&self, now: Timestamp, proposal: &Proposal) -> Result<(), JournalError> {
+        if proposal.batch.is_empty() {
+            return Ok(());
+        }
+        self.journal.commit(now, proposal.batch.clone()).await?;
+        self.house.write().health.committed();
+        for event in &proposal.batch.events {
+            tracing::info!(incident = %event.incident, what = event.what.name(), why = %event.why, "incident");
+        }
+        if !proposal.batch.deliveries.is_empty() {
+            self.committed.send_replace(());
+        }
+        Ok(())
+    }
+
+    async fn take_in(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
+            Inbound::Fates => self.take_in_fates().await,
+            Inbound::Reload(rulebook, answer) => self.reload(*rulebook, answer),
+            other => self.waiting.extend(other.for_the_book().map(Work::Book)),
+        }
+    }
+
+    async fn take_in_fates(&mut self) {
+        match self.journal.unread_fates().await {
+            Ok(reports) => {
+                self.waiting.extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report))));
+            }
+            Err(error) => tracing::warn!(%error, "cannot ask the journal what became of deliveries"),
+        }
+    }
+
+    fn reload(&mut self, rulebook: Rulebook, answer: oneshot::Sender<()>) {
+        let retired = self.house.write().reload(rulebook, self.clock.now());
+        self.waiting.push_back(Work::Retired(retired));
+        // Whoever asked may have gone away; the configuration is in force all the same.
+        let _ = answer.send(());
+    }
+
+    fn next_wake(&self) -> Option<Timestamp> {
+        if self.rest_until.is_some() {
+            return self.rest_until;
+        }
+        let house = self.house.read();
+        house.book.next_wake().map(|wake| wake.at).into_iter().chain(house.agenda.next_due()).min()
+    }
+}
+
+async fn sleep_until<C: Clock>(clock: &C, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,51 @@
+//! `/api/fogsignal/v1/*`: our own API.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::journal::Journal;
+use crate::model::{Clock, IncidentId};
+use crate::server::Face;
+use crate::server::view::{AlertView, IncidentView, TargetView};
+
+/// Every incident that is remembered, the newest first.
+pub async fn incidents<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let house = face.house.read();
+    let mut incidents: Vec<IncidentView> =
+        house.book.incidents().map(|incident| IncidentView::new(incident, &house.rulebook().graph)).collect();
+    incidents.reverse();
+    Json(json!({ "incidents": incidents })).into_response()
+}
+
+/// One incident: `INC-1` or `1`.
+pub async fn incident<J: Journal, C: Clock>(
+    State(face): State<Arc<Face<J, C>>>,
+    Path(id): Path<String>,
+) -> Response {
+    let house = face.house.read();
+    let number = id.strip_prefix("INC-").unwrap_or(&id).parse().ok();
+    match number.and_then(|number| house.book.get(IncidentId(number))) {
+        Some(incident) => Json(IncidentView::new(incident, &house.rulebook().graph)).into_response(),
+        None => (StatusCode::NOT_FOUND, Json(json!({ "error": format!("there is no incident `{id}`") })))
+            .into_response(),
+    }
+}
+
+/// Every alert that is pending, active or resolved a short while ago.
+pub async fn alerts<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let house = face.house.read();
+    let alerts: Vec<AlertView> = house.alerts.rows().map(AlertView::new).collect();
+    Json(json!({ "alerts": alerts })).into_response()
+}
+
+/// Every target with how its last scrape went.
+pub async fn targets<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let house = face.house.read();
+    let targets: Vec<TargetView> = house.window.targets().map(TargetView::new).collect();
+    Json(json!({ "targets": targets })).into_response()
+}
