@@ -1,0 +1,40 @@
+# What a developer types. `make demo` and `make test` need nothing but Rust and, for the tests, Debian's packages,
+# which `make packages` installs.
+
+CARGO ?= cargo
+# The folder with the public conformance data and the benchmark; not part of this repository.
+SHARED ?= ../shared
+
+PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
+
+.PHONY: demo test packages lint unit bench conformance doc
+
+demo:
+	$(CARGO) run --quiet --release -- demo --once
+
+test: packages lint unit
+
+packages:
+	@missing="$$(for package in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}\n' $$package 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$package; done)"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; \
+	else echo "the tests need these Debian packages, which only root can install: $$missing" >&2; exit 1; fi; \
+	echo "installing $$missing"; \
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps
+
+unit:
+	$(CARGO) test
+
+bench:
+	$(CARGO) bench
+
+conformance:
+	$(CARGO) build --release --examples
+	python3 $(SHARED)/conformance/check_exposition.py --format text -- target/release/examples/exposition_parser
