@@ -11,6 +11,8 @@ mod agenda;
 mod health;
 mod house;
 mod inbox;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use agenda::GroupReport;

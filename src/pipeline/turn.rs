@@ -87,7 +87,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     }
 
     /// Does all that is due, one commit after the other, until nothing is or a commit fails.
-    async fn work(&mut self) {
+    pub(super) async fn work(&mut self) {
         loop {
             let now = self.clock.now();
             if self.rest_until.is_some_and(|until| now < until) {
@@ -162,7 +162,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         Ok(())
     }
 
-    async fn take_in(&mut self, inbound: Inbound) {
+    pub(super) async fn take_in(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
             Inbound::Fates => self.take_in_fates().await,

@@ -1,0 +1,228 @@
+//! Turns of the house on a real journal, with a clock that the test sets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::turn::Pipeline;
+use super::*;
+use crate::delivery::{Audience, Routes};
+use crate::incidents::{Settings, Status};
+use crate::journal::failing::Failing;
+use crate::journal::{Journal, Sqlite};
+use crate::model::{Clock, Component, ComponentId, Graph, Labels, METRIC_NAME, SinkName, TargetKey, Timestamp};
+use crate::rules::{Context, StateName, load};
+use crate::scrape::ScrapeEvent;
+use crate::series::{Page, PageSample, ScrapeReport};
+
+const INTERVAL: Duration = Duration::from_secs(15);
+const START: i64 = 1_000_000;
+
+const RULES: &str = "
+groups:
+- name: g
+  interval: 15s
+  rules:
+  - {detect: Errors, expr: errors, component: shop, above: {major: 10}, for: 15s}
+  - {detect: Config, expr: config_changed, component: shop, role: cause, above: {minor: 0}}
+";
+
+/// Stands where the test puts it. Nobody sleeps: the test makes each turn itself.
+#[derive(Clone)]
+struct Hand(Arc<AtomicI64>);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.0.load(SeqCst))
+    }
+
+    async fn sleep_until(&self, _: Timestamp) {
+        std::future::pending().await
+    }
+}
+
+/// A house on a journal in a folder, and the hand on its clock.
+struct Rig {
+    folder: tempfile::TempDir,
+    journal: Failing<Sqlite>,
+    clock: Hand,
+    house: SharedHouse,
+    pipeline: Pipeline<Failing<Sqlite>, Hand, mpsc::Receiver<Inbound>>,
+    errors: f64,
+    changed: f64,
+}
+
+fn rulebook(rules: &str) -> Rulebook {
+    let (groups, problems) = load(&"rules.yml".into(), rules, &Context::default());
+    assert!(problems.is_empty(), "{problems}");
+    let shop = Component {
+        id: ComponentId::new("shop").unwrap(),
+        name: "Shop".to_owned(),
+        group: None,
+        public: true,
+        depends_on: Vec::new(),
+        matchers: Vec::new(),
+    };
+    let (page, ops) = (SinkName::new("page").unwrap(), SinkName::new("ops").unwrap());
+    Rulebook {
+        groups: groups.into_iter().map(Arc::new).collect(),
+        context: Context::default(),
+        incidents: Arc::new(Settings::default()),
+        graph: Arc::new(Graph::new(vec![shop]).unwrap()),
+        escalation: Arc::from([]),
+        responders: vec![ops.clone()],
+        routes: Routes::new(&[(page, Audience::Customers), (ops, Audience::Responders)], Duration::from_secs(3600)),
+    }
+}
+
+impl Rig {
+    async fn new() -> Self {
+        Self::open(tempfile::tempdir().unwrap(), Hand(Arc::new(AtomicI64::new(START)))).await
+    }
+
+    async fn open(folder: tempfile::TempDir, clock: Hand) -> Self {
+        let journal = Failing::new(Sqlite::open(&folder.path().join("journal.db"), clock.now()).unwrap());
+        let house = SharedHouse::new(House::new(rulebook(RULES), journal.load().await.unwrap(), clock.now()));
+        let (_, inbox) = mpsc::channel(1);
+        let (committed, _) = watch::channel(());
+        let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbox, house.clone(), committed);
+        let mut rig = Self { folder, journal, clock, house, pipeline, errors: 0.0, changed: 0.0 };
+        let discovered = BTreeMap::from([(target(), identity())]);
+        rig.take_in(Inbound::Scrape(ScrapeEvent::Discovered(discovered))).await;
+        rig
+    }
+
+    /// The process dies and starts again.
+    async fn restart(self) -> Self {
+        let Self { folder, journal, clock, house, pipeline, errors, changed } = self;
+        drop((journal, house, pipeline));
+        Self { errors, changed, ..Self::open(folder, clock).await }
+    }
+
+    async fn take_in(&mut self, inbound: Inbound) {
+        self.pipeline.take_in(inbound).await;
+        self.pipeline.work().await;
+    }
+
+    /// So many intervals go by, each with a scrape and whatever is due.
+    async fn go_on(&mut self, intervals: usize) {
+        for _ in 0..intervals {
+            self.clock.0.fetch_add(15, SeqCst);
+            let page = self.page();
+            self.take_in(Inbound::Scrape(ScrapeEvent::Page(page))).await;
+        }
+    }
+
+    fn page(&self) -> Page {
+        let sample = |name: &str, value: f64| PageSample {
+            labels: identity().with(METRIC_NAME, name),
+            at: None,
+            value,
+        };
+        Page {
+            target: target(),
+            identity: identity(),
+            at: self.clock.now(),
+            interval: INTERVAL,
+            samples: Ok(vec![sample("errors", self.errors), sample("config_changed", self.changed)]),
+            report: ScrapeReport::default(),
+        }
+    }
+
+    fn incidents(&self) -> Vec<(Status, usize, usize)> {
+        let house = self.house.read();
+        let incidents = house.book.incidents();
+        incidents.map(|incident| (incident.status, incident.members.len(), incident.posts.len())).collect()
+    }
+
+    fn states(&self) -> Vec<StateName> {
+        self.house.read().alerts.rows().map(|row| row.state.name()).collect()
+    }
+}
+
+fn target() -> TargetKey {
+    TargetKey::from("shop/1".to_owned())
+}
+
+fn identity() -> Labels {
+    [("job", "shop"), ("instance", "1")].into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_crossing_is_committed_with_the_messages_that_follow_from_it() {
+    let mut rig = Rig::new().await;
+    rig.go_on(2).await;
+    assert_eq!(rig.incidents(), []);
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
+    let deliveries = rig.journal.deliveries(10).await.unwrap();
+    let mut sinks: Vec<&str> = deliveries.iter().map(|status| status.delivery.sink.as_str()).collect();
+    sinks.sort_unstable();
+    assert_eq!(sinks, ["ops", "page"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_changes_nothing_and_is_made_up_for() {
+    let mut rig = Rig::new().await;
+    rig.go_on(2).await;
+    rig.errors = 20.0;
+    rig.journal.fail();
+    rig.go_on(4).await;
+    assert_eq!((rig.incidents(), rig.states()), (vec![], vec![]));
+    assert!(rig.house.read().health.failing_since.is_some());
+    assert!(1 < rig.house.read().health.commit_failures, "it is tried again");
+    assert_eq!(rig.house.read().window.targets().next().unwrap().tries, 6, "samples are taken in meanwhile");
+
+    rig.journal.recover();
+    rig.go_on(3).await;
+    assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
+    assert_eq!(rig.house.read().health.failing_since, None);
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_it_was() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.go_on(2).await;
+    assert_eq!(rig.states(), [StateName::Pending]);
+    let mut rig = rig.restart().await;
+    assert_eq!(rig.states(), [StateName::Pending], "a `for` clock survives");
+    rig.go_on(2).await;
+    assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
+    let before = rig.journal.deliveries(10).await.unwrap().len();
+    let mut rig = rig.restart().await;
+    rig.go_on(2).await;
+    assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
+    assert_eq!(rig.journal.deliveries(10).await.unwrap().len(), before, "nothing is said again");
+}
+
+#[tokio::test]
+async fn a_minor_cause_that_fired_before_joins_when_a_symptom_opens_an_incident() {
+    let mut rig = Rig::new().await;
+    rig.changed = 1.0;
+    rig.go_on(3).await;
+    assert_eq!((rig.incidents(), rig.states()), (vec![], vec![StateName::Firing]));
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    assert_eq!(rig.incidents().iter().map(|(status, members, _)| (*status, *members)).collect::<Vec<_>>(), [
+        (Status::Identified, 2)
+    ]);
+}
+
+#[tokio::test]
+async fn a_reload_without_a_rule_ends_its_alerts() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    assert_eq!(rig.states(), [StateName::Firing]);
+    let (answer, in_force) = oneshot::channel();
+    let without = rulebook("groups: [{name: g, rules: []}]");
+    rig.take_in(Inbound::Reload(Box::new(without), answer)).await;
+    in_force.await.unwrap();
+    assert_eq!(rig.states(), [StateName::Resolved]);
+    assert_eq!(rig.incidents()[0].0, Status::Monitoring);
+}
