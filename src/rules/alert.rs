@@ -287,7 +287,7 @@ pub struct Transition {
     pub to: AlertState,
     /// What is known of it.
     pub facts: AlertFacts,
-    /// Why, in words: `above 85 for 1m`, `no data since 12:00`.
+    /// Why, in words: `above 85 for 1m`, `no data for 1m`.
     pub because: String,
 }
 

@@ -170,8 +170,8 @@ fn an_alert_whose_target_does_not_answer_is_lost_and_never_recovers() {
     assert_eq!(
         house.moves(75, 900),
         [
-            "75 firing>firing: no data since 1970-01-01T00:01:00.000Z",
-            "120 firing>lost: no data since 1970-01-01T00:01:00.000Z"
+            "75 firing>firing: no data for 15s",
+            "120 firing>lost: no data for 1m"
         ]
     );
     house.world.fates.insert("a".to_owned(), Presence::Warming);
@@ -198,8 +198,8 @@ fn a_target_that_left_ends_its_alerts_and_the_rest_goes_on() {
     assert_eq!(
         house.moves(75, 660),
         [
-            "75 firing>firing: what it measures is gone since 1970-01-01T00:01:00.000Z",
-            "660 firing>resolved: what it measures is gone since 1970-01-01T00:01:00.000Z"
+            "75 firing>firing: what it measures is gone for 15s",
+            "660 firing>resolved: what it measures is gone for 10m"
         ]
     );
     let states: Vec<&AlertState> = house.alerts.rows().map(|row| &row.state).collect();

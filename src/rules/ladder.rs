@@ -225,7 +225,7 @@ impl Ladder {
                 lowest.held = true;
                 let severity = lowest.severity;
                 after.state = Some(AlertState::Firing { breached_at, fired_at: at, severity });
-                let because = format!("{}, and `on_missing` is `fire`", no_data(&after));
+                let because = format!("{}, and `on_missing` is `fire`", no_data(&after, at));
                 Step { after, because: Some(because) }
             }
             (OnMissing::Resolve, _) if is_long => Step { after: Standing::default(), because: None },
@@ -289,7 +289,7 @@ impl Ladder {
         };
         let told = began || next.is_some();
         after.state = next.or_else(|| before.state.clone());
-        let because = told.then(|| no_data(&after));
+        let because = told.then(|| no_data(&after, at));
         Step { after, because }
     }
 
@@ -371,7 +371,7 @@ fn end(before: &Standing, state: &AlertState, since: Timestamp, at: Timestamp) -
         });
     }
     let told = is_over || before.ended_since.is_none();
-    let because = told.then(|| format!("what it measures is gone since {ended_since}"));
+    let because = told.then(|| format!("what it measures is gone for {}", format_duration(at.since(ended_since))));
     Step { after, because }
 }
 
@@ -398,9 +398,10 @@ fn fired_at(state: &AlertState, at: Timestamp) -> Timestamp {
     }
 }
 
-fn no_data(standing: &Standing) -> String {
+/// How long, not since when: the zone in which people read times is not known here.
+fn no_data(standing: &Standing, at: Timestamp) -> String {
     match standing.missing_since {
-        Some(since) => format!("no data since {since}"),
+        Some(since) => format!("no data for {}", format_duration(at.since(since))),
         None => "no data".to_owned(),
     }
 }
