@@ -10,7 +10,7 @@ PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
 .PHONY: demo test packages lint unit bench conformance doc
 
 demo:
-	$(CARGO) run --quiet --release -- demo --once
+	$(CARGO) run --release -- demo --once
 
 test: packages lint unit
 

@@ -33,22 +33,19 @@ struct Running {
 }
 
 impl<J: Journal, C: Clock> Pumps<J, C> {
-    /// Starts a pump for each sink. `committed` tells of something new to send, `fates` is told of a
-    /// delivery that is dead.
-    ///
-    /// # Errors
-    /// Where a sink cannot be built from its settings.
+    /// Starts a pump for each sink. `committed` tells of something new to send, `fates` is told of a delivery
+    /// that is dead.
     pub fn start(
         journal: J,
         clock: C,
-        settings: &[SinkSettings],
+        sinks: Vec<BuiltSink>,
         committed: watch::Receiver<()>,
         fates: Arc<Notify>,
-    ) -> Result<Self, String> {
+    ) -> Self {
         let mut pumps =
             Self { journal, clock, committed, fates, running: BTreeMap::new(), view: OutboxView::default() };
-        pumps.start_new(build(settings)?);
-        Ok(pumps)
+        pumps.start_new(sinks);
+        pumps
     }
 
     /// The running sinks, for others to look at.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::daemon::emergency;
 use crate::daemon::inbox::DaemonInbox;
-use crate::daemon::pumps::Pumps;
+use crate::daemon::pumps::{self, Pumps};
 use crate::daemon::reload::{self, Loader, Reloader};
 use crate::journal::{Journal, JournalError, Sqlite};
 use crate::model::Clock;
@@ -72,6 +72,7 @@ impl Daemon {
     /// # Errors
     /// Where the journal or the listener cannot be had. Nothing is left running then.
     pub async fn start<C: Clock>(config: Config, loader: Loader, clock: C) -> Result<Self, StartError> {
+        let sinks = pumps::build(&config.sinks).map_err(StartError::Unusable)?;
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|source| StartError::DataDir { path: config.data_dir.clone(), source })?;
         let listener = TcpListener::bind(config.server.listen)
@@ -88,12 +89,12 @@ impl Daemon {
         let (inbox, inbound) = mpsc::channel(INBOX_LENGTH);
         let (committed, commits) = watch::channel(());
         let fates = Arc::new(Notify::new());
-        let pumps = Pumps::start(journal.clone(), clock.clone(), &config.sinks, commits, fates.clone())
-            .map_err(StartError::Unusable)?;
-        let outbox = pumps.view();
         let wanted = reload::wanted(&house.read().rulebook().demands());
         let scraper = Scraper::start(clock.clone(), &config.jobs, wanted, pages)
             .map_err(|errors| StartError::Unusable(errors.to_string()))?;
+        // From here on nothing can fail.
+        let pumps = Pumps::start(journal.clone(), clock.clone(), sinks, commits, fates.clone());
+        let outbox = pumps.view();
         let inbound = DaemonInbox { pages: scraped, others: inbound, fates, stop: pipeline_stop.clone() };
         let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbound, house.clone(), committed);
         let pipeline = reload::PipelineTask { task: tokio::spawn(pipeline.run()), stop: pipeline_stop };

@@ -13,7 +13,9 @@ use crate::delivery::{Audience, Routes};
 use crate::incidents::{Settings, Status};
 use crate::journal::failing::Failing;
 use crate::journal::{Journal, Sqlite};
-use crate::model::{Clock, Component, ComponentId, Graph, Labels, METRIC_NAME, SinkName, TargetKey, Timestamp};
+use crate::model::{
+    Clock, Component, ComponentId, Graph, Labels, METRIC_NAME, SinkName, TargetKey, Timestamp,
+};
 use crate::rules::{Context, StateName, load};
 use crate::scrape::ScrapeEvent;
 use crate::series::{Page, PageSample, ScrapeReport};
@@ -74,7 +76,10 @@ fn rulebook(rules: &str) -> Rulebook {
         graph: Arc::new(Graph::new(vec![shop]).unwrap()),
         escalation: Arc::from([]),
         responders: vec![ops.clone()],
-        routes: Routes::new(&[(page, Audience::Customers), (ops, Audience::Responders)], Duration::from_secs(3600)),
+        routes: Routes::new(
+            &[(page, Audience::Customers), (ops, Audience::Responders)],
+            Duration::from_secs(3600),
+        ),
     }
 }
 
@@ -103,7 +108,7 @@ impl Rig {
     }
 
     async fn take_in(&mut self, inbound: Inbound) {
-        self.pipeline.take_in(inbound).await;
+        self.pipeline.take_in(inbound);
         self.pipeline.work().await;
     }
 
@@ -208,9 +213,10 @@ async fn a_minor_cause_that_fired_before_joins_when_a_symptom_opens_an_incident(
     assert_eq!((rig.incidents(), rig.states()), (vec![], vec![StateName::Firing]));
     rig.errors = 20.0;
     rig.go_on(3).await;
-    assert_eq!(rig.incidents().iter().map(|(status, members, _)| (*status, *members)).collect::<Vec<_>>(), [
-        (Status::Identified, 2)
-    ]);
+    assert_eq!(
+        rig.incidents().iter().map(|(status, members, _)| (*status, *members)).collect::<Vec<_>>(),
+        [(Status::Identified, 2)]
+    );
 }
 
 #[tokio::test]

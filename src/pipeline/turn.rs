@@ -14,8 +14,8 @@ use crate::pipeline::house::Proposal;
 use crate::pipeline::{House, Inbound, Inbox, Rulebook};
 use crate::rules::Outcome;
 
-/// How long after a failed commit it is tried again.
-const COMMIT_RETRY: Duration = Duration::from_secs(1);
+/// How long a journal that failed is left alone.
+const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
 /// The house, shared with those who only read it.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl SharedHouse {
     }
 }
 
-/// Work that ends in a commit. It is done again until the commit works.
+/// Work that needs the journal. It is done again until that works.
 enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
     Group { place: usize, at: Timestamp },
@@ -45,6 +45,8 @@ enum Work {
     Book(Input),
     /// Tell that rules left.
     Retired(Outcome),
+    /// Ask the journal what became of deliveries.
+    Fates,
 }
 
 /// Turns the house.
@@ -57,21 +59,20 @@ pub struct Pipeline<J, C, I> {
     committed: watch::Sender<()>,
     /// What must be committed before anything else is decided.
     waiting: VecDeque<Work>,
-    /// Until when a failed commit rests.
+    /// Until when the journal is left alone.
     rest_until: Option<Timestamp>,
 }
 
 impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     /// A pipeline that turns `house`.
     pub fn new(journal: J, clock: C, inbox: I, house: SharedHouse, committed: watch::Sender<()>) -> Self {
-        // The first turn asks what happened while the process was away.
-        let waiting = VecDeque::from([Work::Book(Input::Tick)]);
+        // The first turns ask what happened while the process was away.
+        let waiting = VecDeque::from([Work::Book(Input::Tick), Work::Fates]);
         Self { journal, clock, inbox, house, committed, waiting, rest_until: None }
     }
 
     /// Turns until the inbox closes. What was decided by then is committed.
     pub async fn run(mut self) {
-        self.take_in_fates().await;
         loop {
             self.work().await;
             let wake = self.next_wake();
@@ -80,7 +81,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 () = sleep_until(&self.clock, wake) => continue,
             };
             match inbound {
-                Some(inbound) => self.take_in(inbound).await,
+                Some(inbound) => self.take_in(inbound),
                 None => return,
             }
         }
@@ -96,13 +97,13 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             self.rest_until = None;
             let Some(work) = self.waiting.pop_front().or_else(|| self.next_work(now)) else { return };
             if let Err(error) = self.turn(now, &work).await {
-                tracing::error!(%error, "cannot commit to the journal; nothing is forgotten, trying again");
+                tracing::error!(%error, "the journal does not work; nothing is forgotten, trying again");
                 self.house.write().health.commit_failed(now, error.to_string());
                 // A group is still due on the agenda: the same instant while it is the latest one.
                 if !matches!(work, Work::Group { .. }) {
                     self.waiting.push_front(work);
                 }
-                self.rest_until = Some(now + COMMIT_RETRY);
+                self.rest_until = Some(now + JOURNAL_RETRY);
             }
         }
     }
@@ -120,6 +121,11 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     /// One turn: propose, commit, apply.
     async fn turn(&mut self, now: Timestamp, work: &Work) -> Result<(), JournalError> {
         let (proposal, report) = match work {
+            Work::Fates => {
+                let reports = self.journal.unread_fates().await?;
+                self.waiting.extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report))));
+                return Ok(());
+            }
             Work::Book(input) => (self.house.read().propose(now, input), None),
             Work::Retired(outcome) => {
                 (self.house.write().propose_evaluation(now, vec![outcome.clone()]), None)
@@ -162,21 +168,12 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         Ok(())
     }
 
-    pub(super) async fn take_in(&mut self, inbound: Inbound) {
+    pub(super) fn take_in(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
-            Inbound::Fates => self.take_in_fates().await,
+            Inbound::Fates => self.waiting.push_back(Work::Fates),
             Inbound::Reload(rulebook, answer) => self.reload(*rulebook, answer),
             other => self.waiting.extend(other.for_the_book().map(Work::Book)),
-        }
-    }
-
-    async fn take_in_fates(&mut self) {
-        match self.journal.unread_fates().await {
-            Ok(reports) => {
-                self.waiting.extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report))));
-            }
-            Err(error) => tracing::warn!(%error, "cannot ask the journal what became of deliveries"),
         }
     }
 

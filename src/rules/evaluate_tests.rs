@@ -169,10 +169,7 @@ fn an_alert_whose_target_does_not_answer_is_lost_and_never_recovers() {
     house.world.fates.insert("a".to_owned(), Presence::Missing { since: at(60) });
     assert_eq!(
         house.moves(75, 900),
-        [
-            "75 firing>firing: no data for 15s",
-            "120 firing>lost: no data for 1m"
-        ]
+        ["75 firing>firing: no data for 15s", "120 firing>lost: no data for 1m"]
     );
     house.world.fates.insert("a".to_owned(), Presence::Warming);
     assert!(house.moves(915, 930).is_empty());

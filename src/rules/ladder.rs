@@ -371,7 +371,8 @@ fn end(before: &Standing, state: &AlertState, since: Timestamp, at: Timestamp) -
         });
     }
     let told = is_over || before.ended_since.is_none();
-    let because = told.then(|| format!("what it measures is gone for {}", format_duration(at.since(ended_since))));
+    let because =
+        told.then(|| format!("what it measures is gone for {}", format_duration(at.since(ended_since))));
     Step { after, because }
 }
 
