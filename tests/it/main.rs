@@ -1,6 +1,7 @@
 //! What holds for the whole house, and for the program as a process. One binary, so that it links once.
 
 mod bad_input;
+mod docs;
 mod real;
 mod rooms;
 mod rule_packs;

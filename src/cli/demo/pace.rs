@@ -6,8 +6,8 @@
 //!
 //! The clock does not run, it steps: from one moment that somebody waits for to the next, no sooner than the plan
 //! says. Between two steps time stands still. While the platform or the receiver is serving a request the clock
-//! holds, for a quarter of a second at most, and what was lost is not caught up. Why so: at 400 times real speed a
-//! scrape's timeout of 15 s would pass within 37 ms, which a busy machine easily takes to answer; the demo would
+//! holds, for a quarter of a second at most, and what was lost is not caught up. Why so: at 600 times real speed a
+//! scrape's timeout of 15 s would pass within 25 ms, which a busy machine easily takes to answer; the demo would
 //! then show failed scrapes that nobody simulated. A steady clock with a factor would need a plan three times as long.
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ impl Pace {
                 (moment(12, 29, 0), 60.0),
                 (moment(12, 50, 0), 150.0),
                 (moment(13, 4, 0), 60.0),
-                (moment(13, 9, 0), 400.0),
+                (moment(13, 9, 0), 600.0),
                 (moment(19, 55, 0), 40.0),
                 (moment(20, 2, 0), 400.0),
                 (day::END, 1.0),
