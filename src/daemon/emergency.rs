@@ -16,28 +16,29 @@ use crate::pipeline::SharedHouse;
 
 const FIRST_AFTER: Duration = Duration::from_secs(10);
 const REPEAT_AFTER: Duration = Duration::from_secs(15 * 60);
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 const TITLE: &str = "Fogsignal cannot write its journal";
 
 /// Watches over the journal until `stop`.
 pub async fn watch<C: Clock>(clock: C, house: SharedHouse, outbox: OutboxView, stop: CancellationToken) {
-    let mut last_page = None;
+    let mut failing = house.failing_since();
+    let mut last_page: Option<Timestamp> = None;
     loop {
-        let now = clock.now();
-        let health = house.read().health.clone();
-        match health.failing_since {
-            None => last_page = None,
-            Some(since) => {
-                let due = last_page.map_or(since + FIRST_AFTER, |last: Timestamp| last + REPEAT_AFTER);
-                if due <= now {
-                    last_page = Some(now);
-                    page_all(now, since, &health.last_failure.unwrap_or_default(), &outbox).await;
-                }
+        let since = *failing.borrow_and_update();
+        let due = since.map(|since| last_page.map_or(since + FIRST_AFTER, |last| last + REPEAT_AFTER));
+        match (since, due) {
+            (None, _) => last_page = None,
+            (Some(since), Some(due)) if due <= clock.now() => {
+                last_page = Some(clock.now());
+                let reason = house.read().health.last_failure.clone().unwrap_or_default();
+                page_all(clock.now(), since, &reason, &outbox).await;
+                continue;
             }
+            (Some(_), _) => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(now + LOOK_EVERY) => {}
+            Ok(()) = failing.changed() => {}
+            () = clock.sleep_until(due.unwrap_or_default()), if due.is_some() => {}
         }
     }
 }

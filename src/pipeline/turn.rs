@@ -19,21 +19,39 @@ const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
 /// The house, shared with those who only read it.
 #[derive(Clone)]
-pub struct SharedHouse(Arc<RwLock<House>>);
+pub struct SharedHouse {
+    house: Arc<RwLock<House>>,
+    failing_since: Arc<watch::Sender<Option<Timestamp>>>,
+}
 
 impl SharedHouse {
     /// Shares `house`.
     pub fn new(house: House) -> Self {
-        Self(Arc::new(RwLock::new(house)))
+        Self { house: Arc::new(RwLock::new(house)), failing_since: Arc::default() }
     }
 
     /// Looks at it. Hold it briefly: the house does not turn meanwhile.
     pub fn read(&self) -> RwLockReadGuard<'_, House> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.house.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when no commit works, while none does; tells when that changes.
+    pub fn failing_since(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.failing_since.subscribe()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, House> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.house.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn committed(&self) {
+        self.write().health.committed();
+        self.failing_since.send_if_modified(|since| since.take().is_some());
+    }
+
+    fn commit_failed(&self, now: Timestamp, because: String) {
+        self.write().health.commit_failed(now, because);
+        self.failing_since.send_if_modified(|since| since.is_none() && since.replace(now).is_none());
     }
 }
 
@@ -98,7 +116,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             let Some(work) = self.waiting.pop_front().or_else(|| self.next_work(now)) else { return };
             if let Err(error) = self.turn(now, &work).await {
                 tracing::error!(%error, "the journal does not work; nothing is forgotten, trying again");
-                self.house.write().health.commit_failed(now, error.to_string());
+                self.house.commit_failed(now, error.to_string());
                 // A group is still due on the agenda: the same instant while it is the latest one.
                 if !matches!(work, Work::Group { .. }) {
                     self.waiting.push_front(work);
@@ -158,7 +176,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             return Ok(());
         }
         self.journal.commit(now, proposal.batch.clone()).await?;
-        self.house.write().health.committed();
+        self.house.committed();
         for event in &proposal.batch.events {
             tracing::info!(incident = %event.incident, what = event.what.name(), why = %event.why, "incident");
         }
