@@ -4,6 +4,7 @@
 //! Out:  an OpenMetrics page; docs/metrics.md lists every family.
 //! Not:  nothing is counted here: each room counts its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -18,7 +19,7 @@ use prometheus_client::registry::Registry;
 
 use crate::incidents::Status;
 use crate::journal::Journal;
-use crate::model::Clock;
+use crate::model::{Clock, SinkName};
 use crate::pipeline::House;
 use crate::rules::StateName;
 use crate::server::{Face, process, view};
@@ -245,7 +246,12 @@ async fn of_the_journal<J: Journal, C: Clock>(figures: &mut Figures, face: &Face
     // A journal that cannot answer shows in the two families above.
     let Ok(waiting) = face.journal.waiting().await else { return };
     let family = figures.gauge("fogsignal_deliveries_waiting", "Deliveries that are not done yet");
-    for (sink, count) in waiting {
+    // A sink where nothing waits says so; one that left the configuration shows as long as something waits for it.
+    let running = face.outbox.load_full();
+    let names: BTreeSet<&SinkName> =
+        running.iter().map(|view| view.sink.name()).chain(waiting.keys()).collect();
+    for sink in names {
+        let count = waiting.get(sink).copied().unwrap_or(0);
         family.labelled([("sink", sink.as_str())], count as f64);
     }
 }

@@ -142,8 +142,16 @@ async fn a_broken_reload_keeps_the_old_configuration() {
     write(folder.path(), "fogsignal.yml", &good.replace("job_name: a", "job_name: b"));
     assert_eq!(daemon.post("/-/reload").await, (200, String::new()));
     let targets = daemon.json("/api/fogsignal/v1/targets").await;
-    daemon.wait_for_scrapes(1).await;
     assert_eq!(targets["targets"][0]["labels"]["job"], "b", "{targets}");
+
+    // A signal does the same as the request.
+    write(folder.path(), "fogsignal.yml", "no: configuration\n");
+    daemon.program.signal("HUP");
+    daemon.wait_for_metric("fogsignal_config_last_reload_successful 0").await;
+    write(folder.path(), "fogsignal.yml", &good);
+    daemon.program.signal("HUP");
+    daemon.wait_for_metric("fogsignal_config_last_reload_successful 1").await;
+    daemon.wait_for_scrapes(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

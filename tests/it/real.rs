@@ -1,10 +1,14 @@
 //! The whole way on real programs: PostgreSQL under pgbench, its exporter and the node exporter as Debian packages
 //! them, the daemon as a process, a receiver that verifies signatures, and a kill -9 in the middle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use fogsignal::model::{METRIC_NAME, MatchOp};
+use fogsignal::rules::{self, Context};
+use fogsignal::scrape::parse_text;
 
 use crate::support::daemon::Daemon;
 use crate::support::postgres::{Postgres, node_exporter, wait_for};
@@ -12,6 +16,14 @@ use crate::support::receiver::{Receiver, SECRET};
 
 /// More than this many connections to the database are an incident in this test.
 const THRESHOLD: usize = 20;
+/// `up` is made by who scrapes; systemd's units show where systemd runs, and replication where there is a replica.
+const NOT_ON_THIS_MACHINE: &[&str] = &[
+    "up",
+    "node_systemd_unit_state",
+    "pg_replication_slots_active",
+    "pg_replication_slots_pg_wal_lsn_diff",
+    "pg_stat_replication_pg_wal_lsn_diff",
+];
 const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,26 +101,74 @@ async fn shipped_rules_name_what_real_exporters_show() {
     wait_for(&database, "pg_up 1").await;
     wait_for(&node, "node_cpu_seconds_total").await;
     let folder = tempfile::tempdir().expect("a folder for the configuration");
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for pack in ["database", "node"] {
+        // Evaluated each second here, so that the test need not wait for their own interval.
+        let text: String = pack_text(pack)
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("interval:"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        fs::write(folder.path().join(format!("{pack}.yml")), text).expect("the pack can be written");
+    }
     let config = folder.path().join("fogsignal.yml");
     let text = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
          scrape_configs:\n\
          - {{job_name: postgres, static_configs: [{{targets: ['{database}']}}]}}\n\
          - {{job_name: node, static_configs: [{{targets: ['{node}']}}]}}\n\
-         rule_files: ['{0}/database.yml', '{0}/node.yml']\n",
-        rules.display()
+         rule_files: [database.yml, node.yml]\n\
+         sinks: [{{name: ops, adapter: stdout, audience: responders}}]\n"
     );
     fs::write(&config, text).expect("the configuration can be written");
     let daemon = Daemon::start(&config).await;
     daemon.wait_for_scrapes(5).await;
-    let metrics = daemon.get("/metrics").await;
-    assert!(metrics.contains("fogsignal_rule_evaluation_failures_total 0"), "{metrics}");
+    let own = daemon.get("/metrics").await;
+    assert!(own.contains("fogsignal_rule_evaluation_failures_total 0"), "{own}");
+    let shown = [
+        names_on(&wait_for(&database, "pg_up").await),
+        names_on(&wait_for(&node, "node_").await),
+        names_on(&own),
+    ];
+    let mut missing: BTreeSet<String> =
+        ["database", "node", "fogsignal"].into_iter().flat_map(names_in_pack).collect();
+    missing.retain(|name| !shown.iter().any(|page| page.contains(name)));
+    missing.retain(|name| !NOT_ON_THIS_MACHINE.contains(&name.as_str()));
+    assert!(missing.is_empty(), "rules name what nothing shows: {missing:?}");
     let targets = daemon.json("/api/fogsignal/v1/targets").await;
     for target in targets["targets"].as_array().expect("a list of targets") {
         assert_eq!(target["health"], "up", "{target}");
         assert!(target["series_kept"].as_u64() > Some(5), "hardly anything is kept: {target}");
     }
+}
+
+/// The metrics that the rules of a shipped pack name.
+fn names_in_pack(pack: &str) -> Vec<String> {
+    let (groups, problems) = rules::load(&pack.into(), &pack_text(pack), &Context::default());
+    assert!(problems.is_empty(), "{problems}");
+    let demands = groups.iter().flat_map(|group| group.demands());
+    let names = demands.filter_map(|demand| {
+        let name = demand.matchers.iter().find(|matcher| matcher.name() == METRIC_NAME)?;
+        (name.op() == MatchOp::Equal).then(|| name.value().to_owned())
+    });
+    names.collect()
+}
+
+fn pack_text(pack: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules").join(format!("{pack}.yml"));
+    fs::read_to_string(path).expect("the pack can be read")
+}
+
+/// The metrics that a page shows, read as the daemon reads it.
+fn names_on(page: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    parse_text(
+        page.as_bytes(),
+        |_| true,
+        |line| {
+            names.insert(line.name.to_string());
+        },
+    )
+    .expect("the page is well formed");
+    names
 }
 
 fn write_config(folder: &Path, database: &str, node: &str, hook: &str) -> PathBuf {

@@ -97,6 +97,18 @@ impl Daemon {
             .unwrap_or_else(|_| panic!("no alert is {state} within {within:?}"))
     }
 
+    /// Waits until `/metrics` has a line that begins so.
+    pub async fn wait_for_metric(&self, begin: &str) {
+        let mut pause = tokio::time::interval(Duration::from_millis(50));
+        for _ in 0..400 {
+            pause.tick().await;
+            if self.get("/metrics").await.lines().any(|line| line.starts_with(begin)) {
+                return;
+            }
+        }
+        panic!("no metric became `{begin}` within 20 s; the daemon said:\n{}", self.program.said());
+    }
+
     /// Waits until every target was scraped `count` times more.
     pub async fn wait_for_scrapes(&self, count: usize) {
         let last = || async {
