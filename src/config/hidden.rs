@@ -4,8 +4,8 @@
 //! Out:  the same text with every secret overwritten, byte for byte, so that places stay what they are.
 //! Not:  nothing is decided about the values themselves: `model::Secret` holds them.
 
-use crate::config::suggest;
-use crate::config::yaml::{Kind, Node, Where};
+use crate::config::tree::{Content, Node, Where};
+use crate::model::suggest;
 
 /// Keys whose values are never shown, wherever they stand.
 const SECRET_KEYS: [&str; 12] = [
@@ -38,14 +38,19 @@ pub fn mask_tree(text: &str, root: &Node) -> String {
 }
 
 fn collect(node: &Node, secret: bool, spans: &mut Vec<(usize, usize)>) {
-    match (&node.kind, &node.at) {
-        (Kind::Scalar(_), Where::File(span)) if secret => {
-            spans.extend([Some(*span), node.anchor].into_iter().flatten().map(|span| (span.start, span.end)));
+    match &node.content {
+        // An alias's own place, and that of the text that it stands for.
+        Content::Scalar(text) if secret => {
+            for at in [&node.at, &text.at] {
+                if let Where::File(span) = at {
+                    spans.push((span.start, span.end));
+                }
+            }
         }
-        (Kind::List(items), _) => items.iter().for_each(|item| collect(item, secret, spans)),
-        (Kind::Map(entries), _) => {
+        Content::List(items) => items.iter().for_each(|item| collect(item, secret, spans)),
+        Content::Map(entries) => {
             for (key, value) in entries {
-                collect(value, secret || is_secret(&key.text), spans);
+                collect(value, secret || is_secret(&key.value), spans);
             }
         }
         _ => {}
@@ -54,7 +59,7 @@ fn collect(node: &Node, secret: bool, spans: &mut Vec<(usize, usize)>) {
 
 /// A key that was mistyped hides its value too: the line of it is what its problem shows.
 fn is_secret(key: &str) -> bool {
-    SECRET_KEYS.iter().any(|secret| key == *secret || suggest::is_slip_for(key, secret))
+    SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret) || suggest::is_slip_for(key, secret))
 }
 
 /// For a text that could not be read as a tree: overwrites the rest of every line behind a secret's key.
@@ -93,16 +98,19 @@ mod tests {
     #[test]
     fn secrets_are_overwritten_and_nothing_moves() {
         let text = "a: {password: hünter2, b: 1}\nurl: >-\n  http://x\nc: 2\n";
-        let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        let tree = crate::config::tree::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
         let masked = mask_tree(text, &tree);
         assert_eq!(masked.len(), text.len());
         assert!(!masked.contains("nter2") && !masked.contains("http"), "{masked}");
         assert!(masked.contains("b: 1}") && masked.ends_with("c: 2\n"), "{masked}");
         let text = "a: {pasword: hunter2}\n";
-        let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        let tree = crate::config::tree::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
         assert_eq!(mask_tree(text, &tree), "a: {pasword: *******}\n");
+        let text = "PASSWORD: hunter2\n";
+        let tree = crate::config::tree::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        assert_eq!(mask_tree(text, &tree), "PASSWORD: *******\n");
         let text = "x: &p hunter2\npassword: *p\n";
-        let tree = crate::config::yaml::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        let tree = crate::config::tree::parse(&"f".into(), text).map_err(|p| p.to_string()).expect("YAML");
         assert!(!mask_tree(text, &tree).contains("hunter2"), "{}", mask_tree(text, &tree));
         assert_eq!(mask_lines("a: 1\n  password: x y\nb: 2\n"), "a: 1\n  password: * *\nb: 2\n");
     }

@@ -11,8 +11,8 @@
 
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
-use crate::config::suggest;
-use crate::config::yaml::{Key, Kind, Node, Where};
+use crate::config::tree::{Content, Node, Scalar, Where};
+use crate::model::suggest;
 use crate::model::{Problem, Problems};
 
 /// What begins the name of every variable.
@@ -133,30 +133,31 @@ fn value(values: &Map<String, Value>, path: &str) -> Option<(String, String)> {
 fn set(root: &mut Node, path: &str, text: &str, at: &Where) {
     let mut node = root;
     for key in path.split('.') {
-        if matches!(node.kind, Kind::Null) {
-            node.kind = Kind::Map(Vec::new());
+        if matches!(node.content, Content::Null) {
+            node.content = Content::Map(Vec::new());
         }
-        let Kind::Map(entries) = &mut node.kind else { return };
-        let place = entries.iter().position(|(have, _)| have.text == key).unwrap_or_else(|| {
-            let absent = Node { at: at.clone(), anchor: None, kind: Kind::Null };
-            entries.push((Key { text: key.to_owned(), at: at.clone() }, absent));
+        let Content::Map(entries) = &mut node.content else { return };
+        let place = entries.iter().position(|(have, _)| have.value == key).unwrap_or_else(|| {
+            let absent = Node { at: at.clone(), content: Content::Null };
+            entries.push((Scalar { at: at.clone(), value: key.to_owned() }, absent));
             entries.len() - 1
         });
         node = &mut entries[place].1;
     }
-    *node = Node { at: at.clone(), anchor: None, kind: Kind::Scalar(text.to_owned()) };
+    let text = Scalar { at: at.clone(), value: text.to_owned() };
+    *node = Node { at: at.clone(), content: Content::Scalar(text) };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::yaml;
+    use crate::config::tree;
 
     fn merged(text: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> (Node, Problems) {
         let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        let mut root = yaml::parse(&"f.yml".into(), text).map_err(|p| p.to_string()).expect("YAML");
+        let mut root = tree::parse(&"f.yml".into(), text).map_err(|p| p.to_string()).expect("YAML");
         let problems = merge(&mut root, &own(environment), &own(flags));
         (root, problems)
     }

@@ -4,7 +4,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{ComponentId, Graph, Place, Problem, Problems};
+use crate::model::{ComponentId, Graph, Place, Problem, Problems, suggest};
 use crate::rules::{self, Group, Rule};
 
 use super::check::{self, Checked};
@@ -12,8 +12,8 @@ use super::files::{Disk, Files, read_text};
 use super::raw::{RawConfig, Read, Reader};
 use super::rule_files::{self, RuleFile};
 use super::settings::Config;
-use super::yaml::Kind;
-use super::{hidden, layers, suggest, yaml};
+use super::tree::{self, Content};
+use super::{hidden, layers};
 
 /// Where a configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +41,8 @@ pub fn load(sources: &Sources) -> Result<(Config, Problems), Problems> {
 pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Problems), Problems> {
     let file: Arc<str> = sources.file.display().to_string().into();
     let text = read_text(files, &sources.file, None).map_err(|problem| Problems::from(*problem))?;
-    let mut root = yaml::parse(&file, &text).map_err(|problem| Problems::from(*problem))?;
-    if matches!(root.kind, Kind::Null) {
+    let mut root = tree::parse(&file, &text).map_err(|problem| Problems::from(*problem))?;
+    if matches!(root.content, Content::Null) {
         return Err(Problem::error(None, format!("`{file}` is empty"))
             .hint("the shortest configuration that does something has `scrape_configs` and `rule_files`")
             .into());

@@ -5,7 +5,7 @@
 //! Not:  no room uses this one; nothing is started or stopped here. Secrets in `*_file` are not opened: the rooms that
 //!       need them read them at each use.
 //!
-//! The usual way: `yaml` makes a tree of the text, `layers` lays the environment and flags over it, `raw` reads its
+//! The usual way: `tree` makes a tree of the text, `layers` lays the environment and flags over it, `raw` reads its
 //! sections key by key, `check` turns them into the rooms' types. Each of them notes problems and goes on, so that
 //! one run tells them all.
 
@@ -21,8 +21,7 @@ mod rule_schema;
 pub mod schema;
 mod selector;
 mod settings;
-mod suggest;
-mod yaml;
+mod tree;
 
 pub use files::{Disk, Files};
 pub use load::{Sources, check_rules, load, load_with};

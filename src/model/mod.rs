@@ -1,7 +1,8 @@
 //! The nouns that every room shares.
 //!
 //! In:   nothing; this room stands at the bottom of the house.
-//! Out:  times, labels, severities, ids, the component graph, and problems with a place in a user's file.
+//! Out:  times, labels, severities, ids, the component graph, and problems with a place in a user's file; the tree of
+//!       such a file (`yaml`), and what a mistyped word of it probably means (`suggest`).
 //! Not:  no clock is read here and nothing is decided; `Clock` is only the trait that shells implement.
 
 mod clock;
@@ -14,7 +15,9 @@ mod number;
 mod problem;
 mod secret;
 mod severity;
+pub mod suggest;
 mod time;
+pub mod yaml;
 
 pub use clock::Clock;
 pub use component::{Component, ComponentStatus, Edge, Graph, GraphError};

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::model::yaml::{Content, Node};
 use crate::model::{ComponentId, ComponentStatus, Place, Severity, Span, format_value};
 
 use super::Role;
@@ -15,7 +16,6 @@ use super::ladder::{Ladder, Rung};
 use super::limit::Limit;
 use super::reader::{Fields, Reader};
 use super::rule::{Breakdown, Watch};
-use super::yaml::{Content, Node};
 
 /// What was read of a rule.
 pub(super) struct Read {
@@ -82,9 +82,9 @@ pub(super) fn watch(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Read {
 fn component(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<(ComponentId, Place)> {
     let scalar = reader.scalar(node, what)?;
     match ComponentId::new(&scalar.value) {
-        Ok(id) => Some((id, reader.place(scalar.span))),
+        Ok(id) => Some((id, reader.place(scalar.at))),
         Err(error) => {
-            reader.error(scalar.span, format!("{what}: {error}"));
+            reader.error(scalar.at, format!("{what}: {error}"));
             None
         }
     }
@@ -106,7 +106,7 @@ fn breakdown(
     }
     let (mut components, mut places) = (BTreeMap::new(), Vec::new());
     for (value, id) in reader.texts(node, "`breakdown_components`") {
-        let node = Node { span: id.span, content: Content::Scalar(id) };
+        let node = Node { at: id.at, content: Content::Scalar(id) };
         if let Some((id, place)) = component(reader, &node, "`breakdown_components`") {
             components.insert(value.value, id.clone());
             places.push((id, place));
@@ -128,7 +128,7 @@ fn by_severity<T>(
         if let Some(node) = fields.take(word)
             && let Some(value) = read(reader, node)
         {
-            values.insert(severity, (node.span, value));
+            values.insert(severity, (node.at, value));
         }
     }
     reader.finish(&fields, what);
@@ -146,7 +146,7 @@ fn one_or_each<T: Copy>(
         return by_severity(reader, node, what, read);
     }
     let value = read(reader, node);
-    let all = value.map(|value| Severity::ALL.map(|severity| (severity, (node.span, value))));
+    let all = value.map(|value| Severity::ALL.map(|severity| (severity, (node.at, value))));
     all.into_iter().flatten().collect()
 }
 
@@ -161,7 +161,7 @@ fn rungs(reader: &mut Reader<'_>, fields: &mut Fields<'_>, role: Option<Role>) -
         .map(|node| one_or_each(reader, node, "`clear`", |reader, node| reader.number(node, "`clear`")));
     let drained = fields
         .take("drained_below")
-        .and_then(|node| Some((node.span, reader.number(node, "`drained_below`")?)));
+        .and_then(|node| Some((node.at, reader.number(node, "`drained_below`")?)));
     check_drained(reader, fields, role, thresholds.as_ref().map(|(side, _)| *side));
     let (side, thresholds) = thresholds?;
     check_order(reader, side, &thresholds);
@@ -218,14 +218,14 @@ fn thresholds(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<(Side,
     };
     if let Content::Scalar(scalar) = &node.content {
         let hint = format!("say which severity: `{key}: {{major: {}}}`", scalar.value);
-        reader.error_with_hint(scalar.span, format!("`{key}` needs a threshold for each severity"), hint);
+        reader.error_with_hint(scalar.at, format!("`{key}` needs a threshold for each severity"), hint);
         return None;
     }
     let what = format!("`{key}`");
     let errors_before = reader.problems.iter().len();
     let values = by_severity(reader, node, &what, |reader, node| reader.number(node, &what));
     if values.is_empty() && reader.problems.iter().len() == errors_before {
-        reader.error(node.span, format!("{what} names no severity"));
+        reader.error(node.at, format!("{what} names no severity"));
     }
     (!values.is_empty()).then_some((side, values))
 }

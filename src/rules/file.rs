@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{METRIC_NAME, Problem, Problems, RuleId, Severity};
+use crate::model::yaml::{self, Content, Node, Scalar};
+use crate::model::{METRIC_NAME, Place, Problem, Problems, RuleId, Severity};
 
 use super::ladder::{Ladder, OnMissing, Rung};
 use super::limit::Limit;
 use super::reader::{Fields, Reader};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::template::Template;
-use super::yaml::{self, Content, Node, Scalar};
 use super::{Context, Role, detect, unique_ids};
 
 /// The words of `on_missing`.
@@ -28,19 +28,20 @@ const ON_MISSING_ANNOTATION: &str = "fogsignal_on_missing";
 /// whole, though what is right of it is given.
 pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Problems) {
     let mut reader = Reader::new(file, text);
-    let (document, more) = match yaml::parse(text) {
-        Ok(parsed) => parsed,
+    let document = match yaml::parse(text) {
+        Ok(document) => document,
         Err(error) => {
-            let problem = Problem::error(reader.place(error.span), error.what);
-            return (Vec::new(), problem.into());
+            let place = error.at.map_or_else(|| Place::whole_file(file), |at| reader.place(at));
+            return (Vec::new(), Problem::error(place, format!("not readable as YAML: {error}")).into());
         }
     };
-    if more {
-        reader.warning(document.span, "only the first document of the file is read");
+    let root = document.root;
+    if document.second.is_some() {
+        reader.warning(root.at, "only the first document of the file is read");
     }
     let mut groups = Vec::new();
-    if !matches!(document.content, Content::Null)
-        && let Some(mut fields) = reader.fields(&document, "a rule file")
+    if !matches!(root.content, Content::Null)
+        && let Some(mut fields) = reader.fields(&root, "a rule file")
     {
         let list = fields.take("groups");
         reader.finish(&fields, "a rule file");
@@ -98,12 +99,12 @@ fn name_of_group(
     };
     let name = reader.scalar(node, "`name`")?;
     if name.value.is_empty() {
-        reader.error(name.span, "a group's name is empty");
+        reader.error(name.at, "a group's name is empty");
         return None;
     }
     if !names.insert(name.value.clone()) {
         let what = format!("there are two groups called `{}` in this file", name.value);
-        reader.error_with_hint(name.span, what, "give one another name, or put their rules together");
+        reader.error_with_hint(name.at, what, "give one another name, or put their rules together");
         return None;
     }
     Some(name.value.clone())
@@ -113,7 +114,7 @@ fn limit(reader: &mut Reader<'_>, node: &Node) -> Option<usize> {
     let scalar = reader.scalar(node, "`limit`")?;
     let limit = scalar.value.parse().ok();
     if limit.is_none() {
-        reader.error(scalar.span, format!("`limit` must be a whole number from 0, not `{}`", scalar.value));
+        reader.error(scalar.at, format!("`limit` must be a whole number from 0, not `{}`", scalar.value));
     }
     limit
 }
@@ -123,7 +124,7 @@ fn label_texts(reader: &mut Reader<'_>, node: Option<&Node>, what: &str) -> BTre
     let mut labels = BTreeMap::new();
     for (name, value) in node.map(|node| reader.texts(node, what)).unwrap_or_default() {
         if name.value.is_empty() || name.value == METRIC_NAME {
-            reader.error(name.span, format!("`{}` can't be a label's name in {what}", name.value));
+            reader.error(name.at, format!("`{}` can't be a label's name in {what}", name.value));
         } else {
             labels.insert(name.value, value);
         }
@@ -197,7 +198,7 @@ fn rule(
         expr: expr?,
         kind: kind?,
         component,
-        place: reader.place(name.span),
+        place: reader.place(name.at),
         components,
         labels,
     })
@@ -222,7 +223,7 @@ fn named<'n>(reader: &mut Reader<'_>, fields: &mut Fields<'n>) -> Option<Named<'
         [(key, node)] => {
             let name = reader.scalar(node, &format!("`{key}`"))?;
             if name.value.is_empty() {
-                reader.error(name.span, format!("`{key}` is empty"));
+                reader.error(name.at, format!("`{key}` is empty"));
                 return None;
             }
             Some(match *key {
@@ -232,7 +233,7 @@ fn named<'n>(reader: &mut Reader<'_>, fields: &mut Fields<'n>) -> Option<Named<'
             })
         }
         [(first, _), (second, node), ..] => {
-            reader.error(node.span, format!("a rule can't have both `{first}` and `{second}`"));
+            reader.error(node.at, format!("a rule can't have both `{first}` and `{second}`"));
             None
         }
     }
@@ -242,7 +243,7 @@ fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> O
     let node = fields.take("expr");
     match node {
         Some(Node { content: Content::Scalar(scalar), .. }) if scalar.value.trim().is_empty() => {
-            reader.error(scalar.span, "`expr` is empty");
+            reader.error(scalar.at, "`expr` is empty");
             None
         }
         Some(node) => reader.expression(node, "`expr`"),
@@ -269,14 +270,14 @@ fn note_twin(
     if seen.insert((format!("{kind} {}", name.value), labels), ()).is_some() {
         let what =
             format!("another rule of this group is called `{}` too and sets the same labels", name.value);
-        reader.warning(name.span, what);
+        reader.warning(name.at, what);
     }
 }
 
 fn check_recording(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &Scalar) {
     if name.value.contains(['{', '}']) {
         reader.error_with_hint(
-            name.span,
+            name.at,
             format!("`{}` can't be the name of a metric", name.value),
             "labels of the recorded series go under `labels:`",
         );
@@ -330,7 +331,7 @@ pub(super) fn annotations(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(
     let mut annotations = Vec::new();
     for (name, value) in node.map(|node| reader.texts(node, "`annotations`")).unwrap_or_default() {
         if name.value.is_empty() {
-            reader.error(name.span, "an annotation's name is empty");
+            reader.error(name.at, "an annotation's name is empty");
         }
         if let Some(template) = reader.template(&value, &format!("annotation `{}`", name.value)) {
             annotations.push((name.value, template));

@@ -14,10 +14,8 @@ mod mapping;
 mod missing;
 mod reader;
 mod rule;
-mod suggest;
 mod table;
 mod template;
-mod yaml;
 
 pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,

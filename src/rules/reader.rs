@@ -8,12 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Place, Problem, Problems, Span, parse_duration, parse_value};
+use crate::model::yaml::{Content, Node, Scalar};
+use crate::model::{Place, Problem, Problems, Span, parse_duration, parse_value, suggest};
 use crate::promql::{self, Expr};
 
-use super::suggest;
 use super::template::Template;
-use super::yaml::{Content, Node, Scalar};
 
 /// Reads nodes of one file.
 pub(super) struct Reader<'a> {
@@ -41,7 +40,7 @@ impl<'n> Fields<'n> {
 
     /// Where `key` itself stands.
     pub(super) fn key_span(&self, key: &str) -> Span {
-        self.entries.iter().find(|(have, _)| have.value == key).map_or(self.span, |(have, _)| have.span)
+        self.entries.iter().find(|(have, _)| have.value == key).map_or(self.span, |(have, _)| have.at)
     }
 
     /// A key that is probably one of `known`, mistyped: its place, itself, and what it should be.
@@ -51,7 +50,7 @@ impl<'n> Fields<'n> {
     ) -> Option<(Span, &'n str, &'static str)> {
         self.entries.iter().find_map(|(key, _)| {
             let close = suggest::closest(&key.value, known)?;
-            Some((key.span, key.value.as_str(), close))
+            Some((key.at, key.value.as_str(), close))
         })
     }
 
@@ -84,16 +83,22 @@ impl<'a> Reader<'a> {
         self.problems.add(problem);
     }
 
+    /// Notes what is wrong within the value of a scalar.
+    fn error_inside(&mut self, scalar: &Scalar, within: Span, what: String, hint: Option<String>) {
+        let problem = Problem::error(self.place(scalar.place_of(self.text, within)), what);
+        self.problems.add(Problem { hint, ..problem });
+    }
+
     /// The entries of a mapping.
     pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
         match &node.content {
             Content::Map(entries) => Some(Fields {
-                span: node.span,
+                span: node.at,
                 entries: entries.iter().map(|(key, node)| (key, node)).collect(),
                 taken: Vec::new(),
             }),
             _ => {
-                self.error(node.span, format!("{what} must be a mapping, not {}", node.kind()));
+                self.error(node.at, format!("{what} must be a mapping, not {}", node.kind()));
                 None
             }
         }
@@ -106,13 +111,9 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let message = format!("{what} has no key `{}`", key.value);
-            match suggest::closest(&key.value, fields.taken.iter().copied()) {
-                Some(close) => self.error_with_hint(key.span, message, format!("did you mean `{close}`?")),
-                None => {
-                    let hint = format!("there are {}", fields.taken.join(", "));
-                    self.error_with_hint(key.span, message, hint);
-                }
-            }
+            let hint = suggest::meant(&key.value, fields.taken.iter().copied())
+                .unwrap_or_else(|| format!("there are {}", fields.taken.join(", ")));
+            self.error_with_hint(key.at, message, hint);
         }
     }
 
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
         match &node.content {
             Content::List(items) => items,
             _ => {
-                self.error(node.span, format!("{what} must be a list, not {}", node.kind()));
+                self.error(node.at, format!("{what} must be a list, not {}", node.kind()));
                 &[]
             }
         }
@@ -132,7 +133,7 @@ impl<'a> Reader<'a> {
         match &node.content {
             Content::Scalar(scalar) => Some(scalar),
             _ => {
-                self.error(node.span, format!("{what} must be a single value, not {}", node.kind()));
+                self.error(node.at, format!("{what} must be a single value, not {}", node.kind()));
                 None
             }
         }
@@ -143,7 +144,7 @@ impl<'a> Reader<'a> {
         match parse_duration(&scalar.value) {
             Ok(duration) => Some(duration),
             Err(error) => {
-                self.error(scalar.span, format!("{what}: {error}"));
+                self.error(scalar.at, format!("{what}: {error}"));
                 None
             }
         }
@@ -155,7 +156,7 @@ impl<'a> Reader<'a> {
         match parse_value(&scalar.value).filter(|value| value.is_finite()) {
             Some(value) => Some(value),
             None => {
-                self.error(scalar.span, format!("{what} must be a number, not `{}`", scalar.value));
+                self.error(scalar.at, format!("{what} must be a number, not `{}`", scalar.value));
                 None
             }
         }
@@ -168,11 +169,9 @@ impl<'a> Reader<'a> {
             return Some(*meaning);
         }
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let hint = match suggest::closest(&scalar.value, all.iter().copied()) {
-            Some(close) => format!("did you mean `{close}`?"),
-            None => format!("write one of {}", all.join(", ")),
-        };
-        self.error_with_hint(scalar.span, format!("{what} can't be `{}`", scalar.value), hint);
+        let hint = suggest::meant(&scalar.value, all.iter().copied())
+            .unwrap_or_else(|| format!("write one of {}", all.join(", ")));
+        self.error_with_hint(scalar.at, format!("{what} can't be `{}`", scalar.value), hint);
         None
     }
 
@@ -182,12 +181,7 @@ impl<'a> Reader<'a> {
         match promql::parse(&scalar.value) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                let place = self.place(scalar.place_of(self.text, error.span));
-                let problem = Problem::error(place, format!("{what}: {}", error.what));
-                self.problems.add(match error.hint {
-                    Some(hint) => problem.hint(hint),
-                    None => problem,
-                });
+                self.error_inside(scalar, error.span, format!("{what}: {}", error.what), error.hint);
                 None
             }
         }
@@ -198,12 +192,7 @@ impl<'a> Reader<'a> {
         match Template::parse(&scalar.value) {
             Ok(template) => Some(template),
             Err(error) => {
-                let place = self.place(scalar.place_of(self.text, error.span));
-                let problem = Problem::error(place, format!("{what}: {}", error.what));
-                self.problems.add(match error.hint {
-                    Some(hint) => problem.hint(hint),
-                    None => problem,
-                });
+                self.error_inside(scalar, error.span, format!("{what}: {}", error.what), error.hint);
                 None
             }
         }
@@ -212,7 +201,7 @@ impl<'a> Reader<'a> {
     /// A mapping of names to single values; one without a value is an empty text.
     pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<(Scalar, Scalar)> {
         let Content::Map(entries) = &node.content else {
-            self.error(node.span, format!("{what} must be a mapping, not {}", node.kind()));
+            self.error(node.at, format!("{what} must be a mapping, not {}", node.kind()));
             return Vec::new();
         };
         let mut texts = Vec::new();
@@ -220,10 +209,10 @@ impl<'a> Reader<'a> {
             match &node.content {
                 Content::Scalar(value) => texts.push((key.clone(), value.clone())),
                 Content::Null => {
-                    texts.push((key.clone(), Scalar { span: node.span, value: String::new() }));
+                    texts.push((key.clone(), Scalar { at: node.at, value: String::new() }));
                 }
                 _ => self.error(
-                    node.span,
+                    node.at,
                     format!("`{}` in {what} must be a single value, not {}", key.value, node.kind()),
                 ),
             }

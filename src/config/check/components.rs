@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::raw::{RawComponent, RawDependency, RawEdge, Wrong};
-use crate::config::suggest;
-use crate::config::yaml::Where;
+use crate::config::tree::Where;
+use crate::model::suggest;
 use crate::model::{Component, ComponentId, Edge, Graph, GraphError};
 
 use super::Context;

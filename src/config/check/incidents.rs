@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::config::raw::{
     At, Length, RawCadence, RawEscalation, RawEscalationMatch, RawIncidents, RawPublish, RawStep, Wrong,
 };
-use crate::config::suggest;
 use crate::delivery::Audience;
 use crate::incidents::{Cadence, EscalationPolicy, EscalationStep, Publish, Settings, SeverityMatch, Status};
+use crate::model::suggest;
 use crate::model::{ComponentId, Graph, SinkName, format_duration};
 use crate::rules::Mapping;
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::config::raw::{At, Entries, RawConfig, RawGlobal, Reader, Wrong};
 use crate::config::settings::ServerSettings;
-use crate::config::yaml::Where;
+use crate::config::tree::Where;
 use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
 use crate::model::{Graph, Labels, Secret, SecretSource, format_duration};
 use crate::rules::Context as RuleContext;

@@ -1,7 +1,7 @@
 //! `relabel_configs` and `metric_relabel_configs` → rules, valid as Prometheus has it (see `relabel.Config.Validate`).
 
 use crate::config::raw::{At, RawRelabel, Wrong};
-use crate::config::yaml::Where;
+use crate::config::tree::Where;
 use crate::model::Matcher;
 use crate::scrape::{RelabelAction, RelabelRule};
 

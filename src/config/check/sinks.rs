@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::config::raw::{AdapterWord, RawSink, RawSinkEntry, Wrong};
-use crate::config::yaml::Where;
+use crate::config::tree::Where;
 use crate::model::{SecretSource, SinkName};
 use crate::sinks::{Adapter, SinkSettings, WebhookSettings};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::config::yaml::{Kind, Node};
+use crate::config::tree::{Content, Node};
 use crate::model::{ComponentId, ComponentStatus};
 
 use super::read::{At, Read, Reader, allow, section};
@@ -55,8 +55,8 @@ pub enum RawDependency {
 
 impl Read for RawDependency {
     fn read(node: &Node, reader: &Reader) -> Option<Self> {
-        match node.kind {
-            Kind::Map(_) => RawEdge::read(node, reader).map(Self::Edge),
+        match node.content {
+            Content::Map(_) => RawEdge::read(node, reader).map(Self::Edge),
             _ => At::read(node, reader).map(Self::Id),
         }
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::config::suggest;
 use crate::incidents::PublishMode;
+use crate::model::suggest;
 use crate::model::{ComponentId, Severity, SinkName};
 
 use super::read::{At, Entries, OneOrMany, Scalar, Wrong, allow, section};

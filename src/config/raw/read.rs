@@ -7,8 +7,8 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
-use crate::config::suggest;
-use crate::config::yaml::{Key, Kind, Node, Where};
+use crate::config::tree::{self, Content, Node, Where};
+use crate::model::suggest;
 use crate::model::{Place, Problem, Problems};
 
 /// Notes problems at their places while a tree is read and checked.
@@ -101,11 +101,11 @@ impl Reader {
     }
 
     /// The entries of a map, or a problem.
-    pub fn entries<'n>(&self, node: &'n Node, what: &str) -> Option<&'n [(Key, Node)]> {
-        match &node.kind {
-            Kind::Map(entries) => Some(entries),
-            other => {
-                self.error(&node.at, format!("{what} must be a map of keys and values, not {}", name(other)));
+    pub fn entries<'n>(&self, node: &'n Node, what: &str) -> Option<&'n [(tree::Scalar, Node)]> {
+        match &node.content {
+            Content::Map(entries) => Some(entries),
+            _ => {
+                self.error(&node.at, format!("{what} must be a map of keys and values, not {}", node.kind()));
                 None
             }
         }
@@ -113,7 +113,7 @@ impl Reader {
 
     /// The value of a key of a section; nothing written is nothing set.
     pub fn field<T: Read>(&self, section: &Where, key: &'static str, node: &Node) -> Option<T> {
-        if matches!(node.kind, Kind::Null) {
+        if matches!(node.content, Content::Null) {
             return None;
         }
         let value = T::read(node, self);
@@ -124,9 +124,9 @@ impl Reader {
     }
 
     /// Notes a key that no section of this kind has.
-    pub fn unknown_key(&self, key: &Key, what: &str, known: &[&str]) {
-        let wrong = Wrong::new(format!("{what} has no key `{}`", key.text));
-        let hint = suggest::hint(key.text.trim_start_matches('_'), known.iter().copied());
+    pub fn unknown_key(&self, key: &tree::Scalar, what: &str, known: &[&str]) {
+        let wrong = Wrong::new(format!("{what} has no key `{}`", key.value));
+        let hint = suggest::hint(key.value.trim_start_matches('_'), known.iter().copied());
         self.error(&key.at, Wrong { hint, ..wrong });
     }
 }
@@ -140,15 +140,6 @@ impl From<String> for Wrong {
 impl From<&str> for Wrong {
     fn from(what: &str) -> Self {
         Self::new(what)
-    }
-}
-
-fn name(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Null => "nothing",
-        Kind::Scalar(_) => "a single value",
-        Kind::List(_) => "a list",
-        Kind::Map(_) => "a map",
     }
 }
 
@@ -184,8 +175,8 @@ pub struct At<T> {
 
 impl<T: Scalar> Read for At<T> {
     fn read(node: &Node, reader: &Reader) -> Option<Self> {
-        let Kind::Scalar(text) = &node.kind else {
-            reader.error(&node.at, format!("expected {}, found {}", T::WHAT, name(&node.kind)));
+        let Some(text) = node.text() else {
+            reader.error(&node.at, format!("expected {}, found {}", T::WHAT, node.kind()));
             return None;
         };
         match T::parse(text) {
@@ -214,10 +205,10 @@ impl<T: Scalar> JsonSchema for At<T> {
 
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, reader: &Reader) -> Option<Self> {
-        let Kind::List(items) = &node.kind else {
+        let Content::List(items) = &node.content else {
             reader.error(
                 &node.at,
-                Wrong::new(format!("expected a list, found {}", name(&node.kind)))
+                Wrong::new(format!("expected a list, found {}", node.kind()))
                     .hint("begin each entry with `- `"),
             );
             return None;
@@ -232,8 +223,8 @@ pub struct OneOrMany<T>(pub Vec<T>);
 
 impl<T: Read> Read for OneOrMany<T> {
     fn read(node: &Node, reader: &Reader) -> Option<Self> {
-        match node.kind {
-            Kind::List(_) => Vec::read(node, reader).map(Self),
+        match node.content {
+            Content::List(_) => Vec::read(node, reader).map(Self),
             _ => T::read(node, reader).map(|one| Self(vec![one])),
         }
     }
@@ -262,7 +253,7 @@ impl<T: Read> Read for Entries<T> {
     fn read(node: &Node, reader: &Reader) -> Option<Self> {
         let entries = reader.entries(node, "this")?;
         let read = entries.iter().filter_map(|(key, value)| {
-            Some((At { value: key.text.clone(), at: key.at.clone() }, T::read(value, reader)?))
+            Some((At { value: key.value.clone(), at: key.at.clone() }, T::read(value, reader)?))
         });
         Some(Self(read.collect()))
     }
@@ -300,7 +291,7 @@ macro_rules! section {
             $(
                 /// Where the section stands.
                 #[schemars(skip)]
-                pub $at: crate::config::yaml::Where,
+                pub $at: crate::config::tree::Where,
             )?
             $( $(#[$field_meta])* pub $field: Option<$type>, )*
         }
@@ -311,14 +302,14 @@ macro_rules! section {
 
         impl crate::config::raw::read::Read for $name {
             fn read(
-                node: &crate::config::yaml::Node,
+                node: &crate::config::tree::Node,
                 reader: &crate::config::raw::read::Reader,
             ) -> Option<Self> {
                 use crate::config::raw::read::{Section, Wrong, key};
                 let entries = reader.entries(node, $what)?;
                 let mut section = Self { $($at: node.$at.clone(),)? $($field: None,)* };
                 for (name, value) in entries {
-                    let text = name.text.as_str();
+                    let text = name.value.as_str();
                     $( if text == key(stringify!($field)) {
                         section.$field = reader.field(&node.at, key(stringify!($field)), value);
                         continue;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::config::yaml::Node;
+use crate::config::tree::Node;
 use crate::delivery::Audience;
 use crate::model::{Secret, SinkName};
 

@@ -8,9 +8,9 @@ use regex::Regex;
 use serde_json::{Value as Json, json};
 
 use crate::config::selector;
-use crate::config::suggest;
 use crate::delivery::Audience;
 use crate::incidents::PublishMode;
+use crate::model::suggest;
 use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
 };

@@ -10,7 +10,7 @@ mod go_format;
 mod humanize;
 mod lexer;
 
-use crate::model::{Labels, Span};
+use crate::model::{Labels, Span, suggest};
 
 use go_format::GoValue;
 use lexer::{Token, Word};
@@ -403,10 +403,10 @@ fn variable(name: &str, span: Span) -> Result<Root, TemplateError> {
         other => {
             let error = TemplateError::new(span, format!("undefined variable `{other}`"));
             let known = ["$labels", "$value", "$externalLabels"];
-            Err(match super::suggest::closest(other, known) {
-                Some(close) => error.hint(format!("did you mean `{close}`?")),
-                None => error.hint("there are `$labels`, `$value` and `$externalLabels`"),
-            })
+            let meant = suggest::meant(other, known);
+            Err(error.hint(
+                meant.unwrap_or_else(|| "there are `$labels`, `$value` and `$externalLabels`".to_owned()),
+            ))
         }
     }
 }
@@ -419,10 +419,7 @@ fn function(name: &str, span: Span) -> Result<Function, TemplateError> {
         return Err(TemplateError::new(span, format!("`{name}` in a template is not supported yet")));
     }
     let error = TemplateError::new(span, format!("function `{name}` is not defined"));
-    Err(match super::suggest::closest(name, FUNCTIONS.map(|(known, _)| known)) {
-        Some(close) => error.hint(format!("did you mean `{close}`?")),
-        None => error,
-    })
+    Err(TemplateError { hint: suggest::meant(name, FUNCTIONS.map(|(known, _)| known)), ..error })
 }
 
 #[cfg(test)]
@@ -434,6 +431,26 @@ mod tests {
         let external_labels = [("region", "sa-east-1")].into_iter().collect();
         let data = TemplateData { labels: &labels, external_labels: &external_labels, value: 1_234.5 };
         Template::parse(template).unwrap_or_else(|error| panic!("{template}: {error:?}")).render(&data)
+    }
+
+    #[test]
+    fn a_value_prints_as_gos_v_prints_it() {
+        let none = Labels::default();
+        for (value, expected) in [
+            (97.0, "97"),
+            (0.25, "0.25"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.234567e+06"),
+            (1_048_576_000.0, "1.048576e+09"),
+            (0.000_012, "1.2e-05"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            let data = TemplateData { labels: &none, external_labels: &none, value };
+            for template in ["{{ $value }}", "{{ .Value }}", "{{ printf \"%v\" $value }}"] {
+                let parsed = Template::parse(template).expect("a template");
+                assert_eq!(parsed.render(&data), expected, "{template}");
+            }
+        }
     }
 
     #[test]
