@@ -8,8 +8,9 @@ pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE_NAN
 }
 
-/// Writes a value as Go's `%v` does, which is what `{{ $value }}` prints: the shortest digits that read back the
-/// same, with an exponent below 1e-4 and from 1e21.
+/// Writes a value plainly: the shortest digits that read back the same, without an exponent from 1e-4 up to 1e21,
+/// where Prometheus's results have none either. Go's `%v`, which `{{ $value }}` prints, is another form: it writes
+/// 1234567 as `1.234567e+06` (see `rules`' templates).
 pub fn format_value(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -80,10 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn values_print_as_go_prints_them() {
+    fn values_print_plainly() {
         let check = |value: f64, text: &str| assert_eq!(format_value(value), text);
         check(0.0, "0");
         check(97.0, "97");
+        check(1_234_567.0, "1234567");
         check(0.1, "0.1");
         check(0.00001, "1e-05");
         check(1e20, "100000000000000000000");
