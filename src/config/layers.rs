@@ -12,8 +12,7 @@
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
 use crate::config::tree::{Content, Node, Scalar, Where};
-use crate::model::suggest;
-use crate::model::{Problem, Problems};
+use crate::model::{Problem, Problems, suggest};
 
 /// What begins the name of every variable.
 const PREFIX: &str = "FOGSIGNAL__";

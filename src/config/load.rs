@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::{ComponentId, Graph, Place, Problem, Problems, suggest};
 use crate::rules::{self, Group, Rule};
 
-use super::check::{self, Checked};
+use super::check;
 use super::files::{Disk, Files, read_text};
 use super::raw::{RawConfig, Read, Reader};
 use super::rule_files::{self, RuleFile};
@@ -51,11 +51,11 @@ pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Proble
     reader.extend(layers::merge(&mut root, &sources.environment, &sources.overrides));
     let base = sources.file.parent().unwrap_or(Path::new(""));
     let checked = RawConfig::read(&root, &reader).map(|raw| check::check(raw, base, &reader));
-    let config = checked.map(|checked| {
-        let rule_files = rule_files::read(&checked.rule_files, base, files, &reader);
-        let groups = groups(&rule_files, &checked, &reader);
+    let config = checked.map(|(config, patterns)| {
+        let rule_files = rule_files::read(&patterns, base, files, &reader);
+        let groups = groups(&rule_files, &config, &reader);
         let read = rule_files.into_iter().map(|file| file.path);
-        configuration(checked, groups, iter::once(sources.file.clone()).chain(read).collect())
+        Config { groups, sources: iter::once(sources.file.clone()).chain(read).collect(), ..config }
     });
     let problems = sorted(reader.into_problems(), &file);
     match config {
@@ -100,18 +100,15 @@ pub fn check_rules(paths: &[PathBuf]) -> Problems {
     problems
 }
 
-fn groups(files: &[RuleFile], checked: &Checked, reader: &Reader) -> Vec<Arc<Group>> {
+fn groups(files: &[RuleFile], config: &Config, reader: &Reader) -> Vec<Arc<Group>> {
     let mut groups = Vec::new();
     for file in files {
-        let (read, problems) = rules::load(&file.name, &file.text, &checked.rules);
+        let (read, problems) = rules::load(&file.name, &file.text, &config.rules);
         reader.extend(problems);
         groups.extend(read);
     }
     rules::unique_ids(&mut groups);
-    groups
-        .iter()
-        .flat_map(|group| &group.rules)
-        .for_each(|rule| reader.extend(unknown(rule, &checked.graph)));
+    groups.iter().flat_map(|group| &group.rules).for_each(|rule| reader.extend(unknown(rule, &config.graph)));
     groups.into_iter().map(Arc::new).collect()
 }
 
@@ -127,21 +124,4 @@ fn unknown(rule: &Rule, graph: &Graph) -> Problems {
         }
     };
     unknown.map(problem).collect()
-}
-
-fn configuration(checked: Checked, groups: Vec<Arc<Group>>, sources: Vec<PathBuf>) -> Config {
-    Config {
-        evaluation_interval: checked.evaluation_interval,
-        external_labels: checked.rules.external_labels.clone(),
-        jobs: checked.jobs,
-        graph: checked.graph,
-        incidents: checked.incidents,
-        escalation: checked.escalation,
-        sinks: checked.sinks,
-        server: checked.server,
-        data_dir: checked.data_dir,
-        groups,
-        rules: checked.rules,
-        sources,
-    }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::raw::{RawComponent, RawDependency, RawEdge, Wrong};
 use crate::config::tree::Where;
-use crate::model::suggest;
-use crate::model::{Component, ComponentId, Edge, Graph, GraphError};
+use crate::model::{Component, ComponentId, Edge, Graph, GraphError, suggest};
 
 use super::Context;
 

@@ -7,8 +7,7 @@ use crate::config::raw::{
 };
 use crate::delivery::Audience;
 use crate::incidents::{Cadence, EscalationPolicy, EscalationStep, Publish, Settings, SeverityMatch, Status};
-use crate::model::suggest;
-use crate::model::{ComponentId, Graph, SinkName, format_duration};
+use crate::model::{ComponentId, Graph, SinkName, format_duration, suggest};
 use crate::rules::Mapping;
 
 use super::Context;

@@ -14,31 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::raw::{At, Entries, RawConfig, RawGlobal, Reader, Wrong};
-use crate::config::settings::ServerSettings;
+use crate::config::settings::{Config, ServerSettings};
 use crate::config::tree::Where;
-use crate::incidents::{EscalationPolicy, Settings as IncidentSettings};
-use crate::model::{Graph, Labels, Secret, SecretSource, format_duration};
+use crate::model::{Labels, Secret, SecretSource, format_duration};
 use crate::rules::Context as RuleContext;
-use crate::scrape::Job;
-use crate::sinks::SinkSettings;
 
-/// What the file says, checked, but for its rule files.
-pub struct Checked {
-    pub evaluation_interval: Duration,
-    pub rules: RuleContext,
-    pub jobs: Vec<Job>,
-    pub graph: Graph,
-    pub incidents: IncidentSettings,
-    pub escalation: Vec<EscalationPolicy>,
-    pub sinks: Vec<SinkSettings>,
-    pub server: ServerSettings,
-    pub data_dir: PathBuf,
-    /// As written, with their places.
-    pub rule_files: Vec<At<String>>,
-}
-
-/// Checks all sections; problems go to the reader.
-pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
+/// Checks all sections; problems go to the reader. What comes from other files is left empty: the patterns of the
+/// rule files are given as written, with their places.
+pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> (Config, Vec<At<String>>) {
     let cx = Context { reader, base };
     let global = global(raw.global, &cx);
     let graph = components::graph(raw.components.unwrap_or_default(), &cx);
@@ -46,9 +29,10 @@ pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
     let (incidents, mapping) = incidents::settings(raw.incidents, &cx);
     let escalation = incidents::escalation(raw.escalation.unwrap_or_default(), &graph, &sinks, &cx);
     let listen = raw.server.and_then(|server| server.listen).map(|listen| listen.value.0);
-    Checked {
+    let config = Config {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
         evaluation_interval: global.evaluation_interval,
+        external_labels: global.external_labels.clone(),
         rules: RuleContext {
             mapping,
             default_interval: global.evaluation_interval,
@@ -61,8 +45,10 @@ pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> Checked {
         sinks: sinks.checked,
         server: ServerSettings { listen: listen.unwrap_or_else(default_listen) },
         data_dir: raw.data_dir.map(|dir| cx.data_dir(&dir)).unwrap_or_default(),
-        rule_files: raw.rule_files.unwrap_or_default(),
-    }
+        groups: Vec::new(),
+        sources: Vec::new(),
+    };
+    (config, raw.rule_files.unwrap_or_default())
 }
 
 /// Stands in where the address that was written is none; it is never listened on, since that is an error.

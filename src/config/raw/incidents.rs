@@ -3,8 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::incidents::PublishMode;
-use crate::model::suggest;
-use crate::model::{ComponentId, Severity, SinkName};
+use crate::model::{ComponentId, Severity, SinkName, suggest};
 
 use super::read::{At, Entries, OneOrMany, Scalar, Wrong, allow, section};
 use super::words::{LanguageWord, Length, Zone};

@@ -8,8 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
 use crate::config::tree::{self, Content, Node, Where};
-use crate::model::suggest;
-use crate::model::{Place, Problem, Problems};
+use crate::model::{Place, Problem, Problems, suggest};
 
 /// Notes problems at their places while a tree is read and checked.
 pub struct Reader {

@@ -10,9 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::config::selector;
 use crate::delivery::Audience;
 use crate::incidents::PublishMode;
-use crate::model::suggest;
 use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
+    suggest,
 };
 use crate::scrape::RelabelAction;
 
