@@ -24,6 +24,8 @@ pub struct Entry {
     pub group: Arc<Group>,
     /// The instant of its next evaluation.
     pub next: Timestamp,
+    /// It is not tried before, since its last try could not be committed.
+    pub not_before: Timestamp,
     /// How its last evaluation went.
     pub report: GroupReport,
 }
@@ -48,6 +50,7 @@ impl Agenda {
                 Entry {
                     group: group.clone(),
                     next: latest_instant(group, now) + group.interval,
+                    not_before: now,
                     report: old.map(|old| old.report.clone()).unwrap_or_default(),
                 }
             })
@@ -62,27 +65,59 @@ impl Agenda {
 
     /// When the next group is due.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.entries.iter().map(|entry| entry.next).min()
+        self.entries.iter().map(Entry::due_at).min()
     }
 
     /// The group that is due now, the longest overdue first, with the instant to evaluate it at and how many
     /// instants were left out because the house was late.
-    pub fn due(&self, now: Timestamp) -> Option<(usize, Timestamp, u64)> {
-        let (place, entry) =
-            self.entries.iter().enumerate().min_by_key(|(place, entry)| (entry.next, *place))?;
-        if now < entry.next {
-            return None;
-        }
+    pub fn due(&mut self, now: Timestamp) -> Option<(usize, Timestamp, u64)> {
+        self.entries.iter_mut().for_each(|entry| entry.follow_a_clock_set_back(now));
+        let due = self.entries.iter().enumerate().filter(|(_, entry)| entry.due_at() <= now);
+        let (place, entry) = due.min_by_key(|(place, entry)| (entry.next, *place))?;
         let at = latest_instant(&entry.group, now).max(entry.next);
         let missed = at.since(entry.next).as_millis() / entry.group.interval.as_millis().max(1);
         Some((place, at, u64::try_from(missed).unwrap_or(u64::MAX)))
     }
 
+    /// Tries the group at `place` again at `at`: what it gave could not be committed.
+    pub fn put_off(&mut self, place: usize, at: Timestamp) {
+        if let Some(entry) = self.entries.get_mut(place) {
+            entry.not_before = at;
+        }
+    }
+
     /// Notes that the group at `place` was evaluated at `at`.
     pub fn done(&mut self, place: usize, at: Timestamp, report: GroupReport) {
         if let Some(entry) = self.entries.get_mut(place) {
+            entry.tell_changes(&report);
             entry.next = at + entry.group.interval;
             entry.report = report;
+        }
+    }
+}
+
+impl Entry {
+    fn due_at(&self) -> Timestamp {
+        self.next.max(self.not_before)
+    }
+
+    /// Logs which rules fail since this evaluation, and which do no longer.
+    fn tell_changes(&self, report: &GroupReport) {
+        let (file, group) = (&*self.group.file, &*self.group.name);
+        for (rule, error) in report.failures.iter().filter(|failure| !self.report.failures.contains(failure)) {
+            tracing::warn!(file, group, rule, error, "a rule cannot be evaluated");
+        }
+        let fails = |rule: &String| report.failures.iter().any(|(failing, _)| failing == rule);
+        for (rule, _) in self.report.failures.iter().filter(|(rule, _)| !fails(rule)) {
+            tracing::info!(file, group, rule, "a rule can be evaluated again");
+        }
+    }
+
+    /// A next evaluation further ahead than one interval was planned by a clock that has been set back since.
+    fn follow_a_clock_set_back(&mut self, now: Timestamp) {
+        if now + self.group.interval < self.next {
+            self.next = latest_instant(&self.group, now) + self.group.interval;
+            self.not_before = now;
         }
     }
 }
@@ -128,15 +163,42 @@ mod tests {
 
     #[test]
     fn a_late_house_evaluates_the_latest_instant_and_counts_the_others() {
-        let agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         let late = first + INTERVAL * 3 + Duration::from_secs(1);
         assert_eq!(agenda.due(late), Some((0, first + INTERVAL * 3, 3)));
     }
 
     #[test]
+    fn a_clock_that_is_set_back_does_not_stop_evaluation() {
+        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let earlier = NOW - Duration::from_secs(3600);
+        assert_eq!(agenda.due(earlier), None);
+        let next = agenda.next_due().expect("there is a group");
+        assert!(earlier < next && next <= earlier + INTERVAL);
+    }
+
+    #[test]
+    fn what_could_not_be_committed_rests_and_lets_others_go_ahead() {
+        let two =
+            groups("groups: [{name: a, interval: 15s, rules: []}, {name: b, interval: 15s, rules: []}]");
+        let mut agenda = Agenda::new(&two, NOW, &Agenda::default());
+        let late = NOW + INTERVAL * 2;
+        let (first, at, _) = agenda.due(late).expect("both are due");
+        agenda.put_off(first, late + Duration::from_secs(1));
+        let (second, ..) = agenda.due(late).expect("the other is due");
+        assert_ne!(first, second);
+        agenda.done(second, late, GroupReport::default());
+        assert_eq!(agenda.due(late), None);
+        assert_eq!(
+            agenda.due(late + Duration::from_secs(1)).map(|(place, at, _)| (place, at)),
+            Some((first, at))
+        );
+    }
+
+    #[test]
     fn what_is_not_done_stays_due_at_the_same_instant() {
-        let agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         assert_eq!(agenda.due(first + Duration::from_secs(5)), Some((0, first, 0)));
     }

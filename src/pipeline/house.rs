@@ -1,6 +1,6 @@
 //! All that is remembered, and the steps of a turn as functions on it: no step waits for anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +46,10 @@ impl Rulebook {
         rules.map(|rule| (rule.id.clone(), longest_window(&rule.expr.demand()))).collect()
     }
 
-    fn rule_ids(&self) -> BTreeSet<RuleId> {
-        self.groups.iter().flat_map(|group| group.rules.iter().map(|rule| rule.id.clone())).collect()
+    /// Every rule with its name.
+    fn rules(&self) -> BTreeMap<RuleId, String> {
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        rules.map(|rule| (rule.id.clone(), rule.name.clone())).collect()
     }
 }
 
@@ -195,8 +197,13 @@ impl House {
         }
     }
 
-    /// Puts a new configuration in force. Alerts whose rule is gone resolve: the outcome says so.
-    pub(super) fn reload(&mut self, rulebook: Rulebook, now: Timestamp) -> Outcome {
+    /// What becomes of alerts whose rule is not there any more.
+    pub(super) fn retired(&self, now: Timestamp) -> Outcome {
+        self.alerts.retire(&self.rulebook.rules(), now)
+    }
+
+    /// Puts a new configuration in force. `retired` is to be asked afterwards.
+    pub(super) fn reload(&mut self, rulebook: Rulebook, now: Timestamp) {
         self.window.set_demand(&rulebook.demands());
         self.window.set_recordings(rulebook.windows(), now);
         self.book.reconfigure(
@@ -206,9 +213,7 @@ impl House {
             rulebook.responders.clone(),
         );
         self.agenda = Agenda::new(&rulebook.groups, now, &self.agenda);
-        let retired = self.alerts.retire(&rulebook.rule_ids(), now);
         self.rulebook = rulebook;
-        retired
     }
 }
 

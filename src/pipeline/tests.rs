@@ -32,6 +32,8 @@ groups:
   - {detect: Config, expr: config_changed, component: shop, role: cause, above: {minor: 0}}
 ";
 
+const NO_RULES: &str = "groups: [{name: g, rules: []}]";
+
 /// Stands where the test puts it. Nobody sleeps: the test makes each turn itself.
 #[derive(Clone)]
 struct Hand(Arc<AtomicI64>);
@@ -85,12 +87,12 @@ fn rulebook(rules: &str) -> Rulebook {
 
 impl Rig {
     async fn new() -> Self {
-        Self::open(tempfile::tempdir().unwrap(), Hand(Arc::new(AtomicI64::new(START)))).await
+        Self::open(tempfile::tempdir().unwrap(), Hand(Arc::new(AtomicI64::new(START))), RULES).await
     }
 
-    async fn open(folder: tempfile::TempDir, clock: Hand) -> Self {
+    async fn open(folder: tempfile::TempDir, clock: Hand, rules: &str) -> Self {
         let journal = Failing::new(Sqlite::open(&folder.path().join("journal.db"), clock.now()).unwrap());
-        let house = SharedHouse::new(House::new(rulebook(RULES), journal.load().await.unwrap(), clock.now()));
+        let house = SharedHouse::new(House::new(rulebook(rules), journal.load().await.unwrap(), clock.now()));
         let (_, inbox) = mpsc::channel(1);
         let (committed, _) = watch::channel(());
         let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbox, house.clone(), committed);
@@ -102,9 +104,19 @@ impl Rig {
 
     /// The process dies and starts again.
     async fn restart(self) -> Self {
+        self.restart_with(RULES).await
+    }
+
+    async fn restart_with(self, rules: &str) -> Self {
         let Self { folder, journal, clock, house, pipeline, errors, changed } = self;
         drop((journal, house, pipeline));
-        Self { errors, changed, ..Self::open(folder, clock).await }
+        Self { errors, changed, ..Self::open(folder, clock, rules).await }
+    }
+
+    async fn reload(&mut self, rules: &str) {
+        let (answer, in_force) = oneshot::channel();
+        self.take_in(Inbound::Reload(Box::new(rulebook(rules)), answer)).await;
+        in_force.await.unwrap();
     }
 
     async fn take_in(&mut self, inbound: Inbound) {
@@ -225,10 +237,46 @@ async fn a_reload_without_a_rule_ends_its_alerts() {
     rig.errors = 20.0;
     rig.go_on(3).await;
     assert_eq!(rig.states(), [StateName::Firing]);
-    let (answer, in_force) = oneshot::channel();
-    let without = rulebook("groups: [{name: g, rules: []}]");
-    rig.take_in(Inbound::Reload(Box::new(without), answer)).await;
-    in_force.await.unwrap();
+    rig.reload(NO_RULES).await;
     assert_eq!(rig.states(), [StateName::Resolved]);
     assert_eq!(rig.incidents()[0].0, Status::Monitoring);
+}
+
+#[tokio::test]
+async fn a_rule_that_left_while_the_process_was_away_ends_its_alerts_at_the_start() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    let rig = rig.restart_with(NO_RULES).await;
+    assert_eq!(rig.states(), [StateName::Resolved]);
+    assert_eq!(rig.incidents()[0].0, Status::Monitoring);
+}
+
+#[tokio::test]
+async fn a_rule_that_moves_to_another_group_goes_on_where_it_was() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    rig.reload(&RULES.replace("name: g", "name: renamed")).await;
+    assert_eq!(rig.states(), [StateName::Firing]);
+    assert_eq!(rig.incidents(), [(Status::Investigating, 2, 1)], "nobody is told that anything is over");
+    rig.go_on(2).await;
+    rig.errors = 0.0;
+    rig.go_on(2).await;
+    assert_eq!(rig.incidents().iter().map(|incident| incident.0).collect::<Vec<_>>(), [Status::Monitoring]);
+}
+
+#[tokio::test]
+async fn a_journal_that_works_again_is_noticed_also_when_nothing_happens() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.journal.fail();
+    rig.go_on(2).await;
+    assert!(rig.house.read().health.failing_since.is_some());
+    rig.errors = 0.0;
+    rig.go_on(1).await;
+    rig.journal.recover();
+    rig.go_on(1).await;
+    assert_eq!(rig.house.read().health.failing_since, None);
+    assert_eq!(rig.incidents(), []);
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use crate::incidents::Input;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Batch, Journal, JournalError};
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::agenda::GroupReport;
 use crate::pipeline::house::Proposal;
 use crate::pipeline::{House, Inbound, Inbox, Rulebook};
-use crate::rules::Outcome;
 
 /// How long a journal that failed is left alone.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
@@ -58,11 +57,11 @@ impl SharedHouse {
 /// Work that needs the journal. It is done again until that works.
 enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
-    Group { place: usize, at: Timestamp },
+    Group { place: usize, at: Timestamp, missed: u64 },
     /// Ask the book.
     Book(Input),
-    /// Tell that rules left.
-    Retired(Outcome),
+    /// See which rules left.
+    Retire,
     /// Ask the journal what became of deliveries.
     Fates,
 }
@@ -84,8 +83,8 @@ pub struct Pipeline<J, C, I> {
 impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     /// A pipeline that turns `house`.
     pub fn new(journal: J, clock: C, inbox: I, house: SharedHouse, committed: watch::Sender<()>) -> Self {
-        // The first turns ask what happened while the process was away.
-        let waiting = VecDeque::from([Work::Book(Input::Tick), Work::Fates]);
+        // The first turns ask what happened while the process was away; rules may have gone with it.
+        let waiting = VecDeque::from([Work::Retire, Work::Book(Input::Tick), Work::Fates]);
         Self { journal, clock, inbox, house, committed, waiting, rest_until: None }
     }
 
@@ -105,35 +104,39 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         }
     }
 
-    /// Does all that is due, one commit after the other, until nothing is or a commit fails.
+    /// Does all that is due, one commit after the other. What the journal refuses rests for a while; groups go on
+    /// meanwhile, since one that moves nothing needs no commit.
     pub(super) async fn work(&mut self) {
         loop {
             let now = self.clock.now();
-            if self.rest_until.is_some_and(|until| now < until) {
-                return;
-            }
-            self.rest_until = None;
-            let Some(work) = self.waiting.pop_front().or_else(|| self.next_work(now)) else { return };
-            if let Err(error) = self.turn(now, &work).await {
-                tracing::error!(%error, "the journal does not work; nothing is forgotten, trying again");
-                self.house.commit_failed(now, error.to_string());
-                // A group is still due on the agenda: the same instant while it is the latest one.
-                if !matches!(work, Work::Group { .. }) {
-                    self.waiting.push_front(work);
+            self.rest_until = self.rest_until.filter(|until| now < *until);
+            let Some(work) = self.next_work(now) else { return };
+            let Err(error) = self.turn(now, &work).await else { continue };
+            tracing::error!(%error, "the journal does not work; nothing is forgotten, trying again");
+            self.house.commit_failed(now, error.to_string());
+            let retry_at = now + JOURNAL_RETRY;
+            match work {
+                // It stays due: at the same instant, while that is the latest one.
+                Work::Group { place, .. } => self.house.write().agenda.put_off(place, retry_at),
+                other => {
+                    self.waiting.push_front(other);
+                    self.rest_until = Some(retry_at);
                 }
-                self.rest_until = Some(now + JOURNAL_RETRY);
             }
         }
     }
 
-    fn next_work(&self, now: Timestamp) -> Option<Work> {
-        let mut house = self.house.write();
-        if house.book.next_wake().is_some_and(|wake| wake.at <= now) {
-            return Some(Work::Book(Input::Tick));
+    fn next_work(&mut self, now: Timestamp) -> Option<Work> {
+        if self.rest_until.is_none() {
+            if let Some(work) = self.waiting.pop_front() {
+                return Some(work);
+            }
+            if self.house.read().book.next_wake().is_some_and(|wake| wake.at <= now) {
+                return Some(Work::Book(Input::Tick));
+            }
         }
-        let (place, at, missed) = house.agenda.due(now)?;
-        house.health.missed_evaluations += missed;
-        Some(Work::Group { place, at })
+        let (place, at, missed) = self.house.write().agenda.due(now)?;
+        Some(Work::Group { place, at, missed })
     }
 
     /// One turn: propose, commit, apply.
@@ -145,16 +148,18 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 return Ok(());
             }
             Work::Book(input) => (self.house.read().propose(now, input), None),
-            Work::Retired(outcome) => {
-                (self.house.write().propose_evaluation(now, vec![outcome.clone()]), None)
+            Work::Retire => {
+                let mut house = self.house.write();
+                let retired = house.retired(now);
+                (house.propose_evaluation(now, vec![retired]), None)
             }
-            Work::Group { place, at } => {
+            Work::Group { place, at, missed } => {
                 let mut house = self.house.write();
                 let evaluated = house.evaluate(*place, *at);
                 let proposal = house.propose_evaluation(now, evaluated.outcomes);
                 let took = self.clock.now().since(now);
                 let report = GroupReport { evaluated_at: Some(*at), took, failures: evaluated.failures };
-                (proposal, Some((*place, *at, report)))
+                (proposal, Some((*place, *at, *missed, report)))
             }
         };
         self.commit(now, &proposal).await?;
@@ -164,7 +169,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             // Each round takes in at least one alert, so this comes to an end.
             self.waiting.push_back(Work::Book(Input::Evaluation(house.firing())));
         }
-        if let Some((place, at, report)) = report {
+        if let Some((place, at, missed, report)) = report {
+            house.health.missed_evaluations += missed;
             house.health.evaluation_failures += u64::try_from(report.failures.len()).unwrap_or(u64::MAX);
             house.agenda.done(place, at, report);
         }
@@ -173,6 +179,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
 
     async fn commit(&self, now: Timestamp, proposal: &Proposal) -> Result<(), JournalError> {
         if proposal.batch.is_empty() {
+            self.probe(now).await;
             return Ok(());
         }
         self.journal.commit(now, proposal.batch.clone()).await?;
@@ -186,6 +193,17 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         Ok(())
     }
 
+    /// While the journal fails, an empty commit is how we learn that it works again.
+    async fn probe(&self, now: Timestamp) {
+        if self.house.read().health.failing_since.is_none() {
+            return;
+        }
+        match self.journal.commit(now, Batch::default()).await {
+            Ok(()) => self.house.committed(),
+            Err(error) => self.house.commit_failed(now, error.to_string()),
+        }
+    }
+
     pub(super) fn take_in(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
@@ -196,18 +214,16 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     }
 
     fn reload(&mut self, rulebook: Rulebook, answer: oneshot::Sender<()>) {
-        let retired = self.house.write().reload(rulebook, self.clock.now());
-        self.waiting.push_back(Work::Retired(retired));
+        self.house.write().reload(rulebook, self.clock.now());
+        self.waiting.push_back(Work::Retire);
         // Whoever asked may have gone away; the configuration is in force all the same.
         let _ = answer.send(());
     }
 
     fn next_wake(&self) -> Option<Timestamp> {
-        if self.rest_until.is_some() {
-            return self.rest_until;
-        }
         let house = self.house.read();
-        house.book.next_wake().map(|wake| wake.at).into_iter().chain(house.agenda.next_due()).min()
+        let book = self.rest_until.or_else(|| house.book.next_wake().map(|wake| wake.at));
+        book.into_iter().chain(house.agenda.next_due()).min()
     }
 }
 

@@ -302,7 +302,7 @@ fn the_offset_of_a_group_looks_back_and_dates_now() {
 fn the_alerts_of_a_rule_that_is_gone_resolve() {
     let mut house = House::new(DOWN, "x{i=\"a\"} 1x4\nx{i=\"b\"} _ 1");
     house.moves(0, 15);
-    let none_left = BTreeSet::<RuleId>::new();
+    let none_left = BTreeMap::<RuleId, String>::new();
     let outcome = house.alerts.retire(&none_left, at(20));
     house.alerts.apply(&outcome);
     assert_eq!((outcome.transitions.len(), outcome.forgotten.len()), (1, 1));

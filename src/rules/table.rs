@@ -4,12 +4,12 @@
 //! Out:  rows, by key and by rule; what becomes of alerts whose rule is gone.
 //! Not:  nothing is judged here but the end of rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{Labels, RuleId, Timestamp};
 
-use super::{AlertKey, AlertRow, AlertState, Ending, Outcome, Transition};
+use super::{AlertKey, AlertRow, AlertState, Ending, Outcome, StateName, Transition};
 
 /// Kept after an alert resolved, so that whoever asks a little later still sees how it ended.
 pub(super) const RESOLVED_KEPT_FOR: Duration = Duration::from_mins(15);
@@ -54,51 +54,102 @@ impl Alerts {
         outcome.rows.iter().chain(&outcome.refreshed).for_each(|row| self.put(row.clone()));
     }
 
-    /// What becomes of alerts whose rule is not in `rules_left`: active ones resolve, pending ones and those
-    /// that resolved a while ago are forgotten. To be asked after each reload; asking more often does no harm.
-    pub fn retire(&self, rules_left: &BTreeSet<RuleId>, at: Timestamp) -> Outcome {
+    /// What becomes of alerts whose rule is not in `rules`, which names all there are: where exactly one rule of
+    /// the same name is new, it is the same rule in another group, and takes them over as they stand. Otherwise
+    /// active ones resolve, and pending ones and those that resolved a while ago are forgotten. To be asked after
+    /// each start and reload; asking more often does no harm.
+    pub fn retire(&self, rules: &BTreeMap<RuleId, String>, at: Timestamp) -> Outcome {
         let mut outcome = Outcome::empty();
-        for row in self.rows().filter(|row| !rules_left.contains(&row.key.rule)) {
-            let (breached_at, fired_at) = match &row.state {
-                AlertState::Pending { .. } => {
-                    outcome.forgotten.push(row.key.clone());
-                    continue;
-                }
-                AlertState::Resolved { .. } => {
-                    if is_old(row, at) {
+        let gone: Vec<&RuleId> = self.0.keys().filter(|id| !rules.contains_key(*id)).collect();
+        for id in &gone {
+            let rows: Vec<&AlertRow> = self.of_rule(id).collect();
+            let name = rows.first().map(|row| row.facts.name.as_str()).unwrap_or_default();
+            let namesakes = gone.iter().filter(|other| self.name_of(other) == name).count();
+            let successor = self.only_new_rule_called(name, rules).filter(|_| namesakes == 1);
+            for row in rows {
+                match (successor, row.state.is_active()) {
+                    (Some(to), _) => take_over(row, to, &mut outcome),
+                    (None, true) => end(row, at, &mut outcome),
+                    (None, false) if matches!(row.state, AlertState::Pending { .. }) || is_old(row, at) => {
                         outcome.forgotten.push(row.key.clone());
                     }
-                    continue;
+                    (None, false) => {}
                 }
-                AlertState::Firing { breached_at, fired_at, .. }
-                | AlertState::Clearing { breached_at, fired_at, .. }
-                | AlertState::Lost { breached_at, fired_at, .. } => (*breached_at, *fired_at),
-            };
-            let state =
-                AlertState::Resolved { breached_at, fired_at, recovered_at: at, why: Ending::RuleRemoved };
-            let after = AlertRow {
-                state: state.clone(),
-                ladder: Vec::new(),
-                missing_since: None,
-                ended_since: None,
-                feeds: Vec::new(),
-                evaluated_at: at,
-                ..row.clone()
-            };
-            outcome.transitions.push(Transition {
-                key: row.key.clone(),
-                from: Some(row.state.name()),
-                to: state,
-                facts: row.facts.clone(),
-                because: "its rule is no longer configured".to_owned(),
-            });
-            outcome.rows.push(after);
+            }
         }
+        // Those that were taken over come before those that end: an incident must not look over in between.
+        outcome.transitions.sort_by_key(|transition| matches!(transition.to, AlertState::Resolved { .. }));
         outcome
+    }
+
+    fn name_of(&self, rule: &RuleId) -> &str {
+        self.of_rule(rule).next().map(|row| row.facts.name.as_str()).unwrap_or_default()
+    }
+
+    fn only_new_rule_called<'a>(
+        &self,
+        name: &str,
+        rules: &'a BTreeMap<RuleId, String>,
+    ) -> Option<&'a RuleId> {
+        let mut new = rules.iter().filter(|(id, rule)| *rule == name && !self.0.contains_key(*id));
+        let first = new.next()?.0;
+        new.next().is_none().then_some(first)
     }
 
     fn put(&mut self, row: AlertRow) {
         self.0.entry(row.key.rule.clone()).or_default().insert(row.key.labels.clone(), row);
+    }
+}
+
+/// The rule is the same under another id.
+fn take_over(row: &AlertRow, to: &RuleId, outcome: &mut Outcome) {
+    let moved =
+        AlertRow { key: AlertKey { rule: to.clone(), labels: row.key.labels.clone() }, ..row.clone() };
+    let because = "its rule is in another group now";
+    if let Some(severity) = row.state.severity() {
+        // Told as firing first, since only what fires joins an incident; then as it stands.
+        let (breached_at, fired_at) = crossed_and_fired(&row.state);
+        let firing = AlertState::Firing { breached_at, fired_at, severity };
+        let told = [firing.clone(), row.state.clone()];
+        let news = told.into_iter().take(if firing == row.state { 1 } else { 2 });
+        outcome.transitions.extend(news.map(|to| tell(&moved, None, to, because)));
+        let (recovered_at, why) = (fired_at, Ending::RuleRemoved);
+        let over = AlertState::Resolved { breached_at, fired_at, recovered_at, why };
+        outcome.transitions.push(tell(row, Some(row.state.name()), over, because));
+    }
+    outcome.forgotten.push(row.key.clone());
+    outcome.rows.push(moved);
+}
+
+/// The rule is gone, and what it measured with it.
+fn end(row: &AlertRow, at: Timestamp, outcome: &mut Outcome) {
+    let (breached_at, fired_at) = crossed_and_fired(&row.state);
+    let state = AlertState::Resolved { breached_at, fired_at, recovered_at: at, why: Ending::RuleRemoved };
+    let because = "its rule is no longer configured";
+    outcome.transitions.push(tell(row, Some(row.state.name()), state.clone(), because));
+    outcome.rows.push(AlertRow {
+        state,
+        ladder: Vec::new(),
+        missing_since: None,
+        ended_since: None,
+        feeds: Vec::new(),
+        evaluated_at: at,
+        ..row.clone()
+    });
+}
+
+fn tell(row: &AlertRow, from: Option<StateName>, to: AlertState, because: &str) -> Transition {
+    Transition { key: row.key.clone(), from, to, facts: row.facts.clone(), because: because.to_owned() }
+}
+
+fn crossed_and_fired(state: &AlertState) -> (Timestamp, Timestamp) {
+    let breached_at = state.breached_at();
+    match state {
+        AlertState::Pending { .. } => (breached_at, breached_at),
+        AlertState::Firing { fired_at, .. }
+        | AlertState::Clearing { fired_at, .. }
+        | AlertState::Lost { fired_at, .. }
+        | AlertState::Resolved { fired_at, .. } => (breached_at, *fired_at),
     }
 }
 
