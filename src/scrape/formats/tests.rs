@@ -208,6 +208,41 @@ fn by_prometheus_parse(page: &str) -> Vec<Read> {
         .collect()
 }
 
+/// The table of the README: what each line should give, and what prometheus-parse makes of it.
+#[test]
+fn prometheus_parse_misreads_what_the_readme_says() {
+    let ours = |page: &str| match read(page.as_bytes()) {
+        Ok(samples) => samples.into_iter().map(|(name, labels, ..)| shown(&name, labels)).collect(),
+        Err(error) => vec![error.to_string()],
+    };
+    let theirs = |page: &str| -> Vec<String> {
+        let lines = page.lines().map(|line| Ok(line.to_owned()));
+        let samples = prometheus_parse::Scrape::parse(lines).expect("it takes any page").samples;
+        let labels = |sample: &prometheus_parse::Sample| {
+            sample.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        samples.iter().map(|sample| shown(&sample.metric, labels(sample))).collect()
+    };
+    let cases: [(&str, &[&str], &[&str]); 6] = [
+        ("m{q=\"a=1\"} 1\nm{q=\"a=2\"} 2\n", &["m{q=a=1}", "m{q=a=2}"], &["m{}", "m{}"]),
+        ("m{a=\"x,y\",b=\"1\"} 1\n", &["m{a=x,y b=1}"], &["m{a=x b=1}"]),
+        ("m{path=\"/users/{id}\"} 1\n", &["m{path=/users/{id}}"], &[]),
+        ("job:req:rate5m{a=\"b\"} 1\n", &["job:req:rate5m{a=b}"], &[]),
+        ("{\"http.req\",a=\"b\"} 1\n", &["http.req{a=b}"], &[]),
+        ("m 1\nthis is no sample\nn 2\n", &["line 2, column 6: `is` is not a number"], &["m{}", "n{}"]),
+    ];
+    for (page, should_be, is) in cases {
+        assert_eq!(ours(page), should_be, "ours: {page}");
+        assert_eq!(theirs(page), is, "prometheus-parse: {page}");
+    }
+}
+
+fn shown(name: &str, mut labels: Vec<(String, String)>) -> String {
+    labels.sort();
+    let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{name}{{{}}}", labels.join(" "))
+}
+
 fn any_sample() -> impl Strategy<Value = Read> {
     let labels =
         proptest::collection::btree_map("\\PC{1,5}|[a-z\\\\\"\n]{1,3}", "[^\0]{0,6}|[a\\\\\"\nn]{0,5}", 0..4);
