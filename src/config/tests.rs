@@ -86,6 +86,8 @@ fn a_job_takes_from_global_what_it_does_not_say() {
     assert_eq!((b.interval.as_secs(), b.timeout.as_secs()), (30, 10));
     assert_eq!((a.limits.samples, a.limits.body_bytes, a.limits.labels), (None, Some(10 << 20), Some(3)));
     assert_eq!((b.limits.samples, b.limits.body_bytes), (Some(7), None));
+    let config = good("scrape_configs: [{job_name: a}, {job_name: b, follow_redirects: false}]\n");
+    assert_eq!((config.jobs[0].follow_redirects, config.jobs[1].follow_redirects), (true, false));
 }
 
 #[test]
@@ -139,13 +141,13 @@ fn a_prometheus_configuration_starts_with_one_warning_for_each_key_not_used() {
     let text = format!(
         "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['am:9093']}}]}}]}}\nremote_write: [{{url: 'http://x'}}]\n\
          storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{scrape_protocols: [PrometheusText0.0.4]}}\n{JOB}    \
-         follow_redirects: true\n"
+         enable_http2: true\n"
     );
     bad(
         &text,
         "1:1: warning: `alerting` is not used by Fogsignal\n2:1: warning: `remote_write` is not used by Fogsignal\n\
          3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `scrape_protocols` is not used by Fogsignal\n\
-         8:5: warning: `follow_redirects` is not used by Fogsignal",
+         8:5: warning: `enable_http2` is not used by Fogsignal",
     );
     assert!(try_load(&text).is_ok());
 }

@@ -37,7 +37,7 @@ pub enum ScrapeError {
     /// The page goes on past the limit.
     #[error("the page is larger than {limit} bytes")]
     TooLarge {
-        /// The job's `body_size_limit`, or the limit that always holds.
+        /// The job's `body_size_limit`, or the one that holds where that is 0.
         limit: u64,
     },
     /// A file that the job names.

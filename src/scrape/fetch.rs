@@ -19,8 +19,10 @@ use crate::model::{Secret, SecretSource};
 use crate::scrape::client::{self, Built, Way};
 use crate::scrape::{Authorization, Job, ScrapeError, Target};
 
-/// The largest body that is taken where the job sets no `body_size_limit`.
-pub(super) const MAX_BODY_BYTES: u64 = 64 << 20;
+/// The largest body that is taken where `body_size_limit` is 0, which is no limit in Prometheus: a target that
+/// never stops must not fill the memory. Well above the default of that setting, and named in
+/// docs/configuration.md.
+pub(super) const MAX_BODY_BYTES: u64 = 512 << 20;
 /// As in Go's client.
 const MAX_REDIRECTS: usize = 10;
 const ACCEPTED: &str =
@@ -59,12 +61,13 @@ impl Fetcher {
         read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await
     }
 
-    /// Asks where the target says that its page is. Credentials go to the target alone.
+    /// Asks where the target says that its page is, where the job follows redirects. Credentials go to the target alone.
     async fn follow(&self, target: &Target, mut headers: HeaderMap) -> Result<Response, ScrapeError> {
         let mut url = target.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.ask(&url, headers.clone()).await?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+            let points_elsewhere = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            if !(points_elsewhere && target.job.follow_redirects) {
                 return Ok(response);
             }
             let nowhere = || ScrapeError::Redirect("it redirects to no address that can be asked");

@@ -33,6 +33,8 @@ pub struct Job {
     pub tls: TlsSettings,
     /// Whether gzip is asked for.
     pub enable_compression: bool,
+    /// Whether an answer that points elsewhere is followed.
+    pub follow_redirects: bool,
     /// Rules on the labels of targets.
     pub relabel: Vec<RelabelRule>,
     /// Rules on the labels of samples.

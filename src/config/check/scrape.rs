@@ -67,6 +67,7 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
         authorization,
         tls: tls(raw.tls_config, cx),
         enable_compression: raw.enable_compression.is_none_or(|enable| enable.value),
+        follow_redirects: raw.follow_redirects.is_none_or(|follow| follow.value),
         relabel: relabel::rules(raw.relabel_configs.unwrap_or_default(), cx),
         metric_relabel: relabel::rules(raw.metric_relabel_configs.unwrap_or_default(), cx),
         limits,

@@ -28,6 +28,8 @@ section! {
         honor_timestamps: At<bool>,
         /// Whether gzip is asked for; true by default.
         enable_compression: At<bool>,
+        /// Whether an answer that points elsewhere is followed; true by default.
+        follow_redirects: At<bool>,
         /// A user and a password.
         basic_auth: RawBasicAuth,
         /// A scheme and credentials.
@@ -42,7 +44,7 @@ section! {
         relabel_configs: Vec<RawRelabel>,
         /// Rules on the labels of samples.
         metric_relabel_configs: Vec<RawRelabel>,
-        /// The longest page, decompressed; 0 for no limit.
+        /// The longest page, decompressed; 0 for 512 MB, the most that is taken where nobody says a limit.
         body_size_limit: At<Bytes>,
         /// Most samples of a page; 0 for no limit.
         sample_limit: At<Count>,
@@ -58,7 +60,7 @@ section! {
         static_configs: Vec<RawStaticConfig>,
     }
     unused [
-        "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness", "follow_redirects",
+        "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness",
         "enable_http2", "no_proxy", "keep_dropped_targets", "native_histogram_bucket_limit",
         "native_histogram_min_bucket_factor", "scrape_failure_log_file", "metric_name_validation_scheme",
         "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms",

@@ -238,3 +238,19 @@ async fn redirects_are_followed_and_credentials_stay_behind() {
     assert!(last.head.starts_with("GET /there "), "{}", last.head);
     assert_eq!(last.header("Authorization"), None);
 }
+
+#[tokio::test]
+async fn redirects_are_not_followed_where_the_job_says_so() {
+    let mut other = Server::start(|_| Answer::page("a 1\n")).await;
+    let location = format!("Location: http://{}/there\r\n", other.host());
+    let said =
+        answered(move |_| Answer::with("302 Found", &location, ""), |job| job.follow_redirects = false);
+    assert_eq!(said.await, "error: it answers 302 Found");
+    assert!(other.is_quiet(), "the other host was asked");
+}
+
+#[test]
+fn no_limit_is_not_stricter_than_the_default() {
+    // The default of `body_size_limit` is 100MB.
+    const { assert!(100 << 20 < crate::scrape::fetch::MAX_BODY_BYTES) };
+}

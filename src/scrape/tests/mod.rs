@@ -34,6 +34,7 @@ fn job(name: &str, addresses: &[&str]) -> Job {
         authorization: None,
         tls: TlsSettings::default(),
         enable_compression: true,
+        follow_redirects: true,
         relabel: Vec::new(),
         metric_relabel: Vec::new(),
         limits: Limits::default(),
