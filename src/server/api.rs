@@ -11,7 +11,10 @@ use serde_json::json;
 use crate::journal::Journal;
 use crate::model::{Clock, IncidentId};
 use crate::server::Face;
-use crate::server::view::{AlertView, IncidentView, TargetView};
+use crate::server::view::{AlertView, DeliveryView, GroupView, IncidentView, TargetView};
+
+/// How many deliveries are shown.
+const DELIVERIES_SHOWN: usize = 100;
 
 /// Every incident that is remembered, the newest first.
 pub async fn incidents<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
@@ -48,4 +51,25 @@ pub async fn targets<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) 
     let house = face.house.read();
     let targets: Vec<TargetView> = house.window.targets().map(TargetView::new).collect();
     Json(json!({ "targets": targets })).into_response()
+}
+
+/// Every rule group with how its last evaluation went, and its rules with why they fail.
+pub async fn rules<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let house = face.house.read();
+    let groups: Vec<GroupView> =
+        house.groups().map(|(group, report)| GroupView::new(group, report)).collect();
+    Json(json!({ "groups": groups })).into_response()
+}
+
+/// The latest messages to sinks with what became of them, the newest first.
+pub async fn deliveries<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    match face.journal.deliveries(DELIVERIES_SHOWN).await {
+        Ok(deliveries) => {
+            let deliveries: Vec<DeliveryView> = deliveries.iter().map(DeliveryView::new).collect();
+            Json(json!({ "deliveries": deliveries })).into_response()
+        }
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response()
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! What our own API shows: the types that are sent, made from what the rooms remember.
 
+mod deliveries;
+mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +12,11 @@ use crate::incidents::{Dated, Exposure, Incident, Line, Member, Page, PageReason
 use crate::model::{Graph, Labels, Timestamp};
 use crate::rules::{AlertRow, AlertState, Ending, Role};
 use crate::series::TargetHealth;
+
+pub use deliveries::DeliveryView;
+pub use rules::GroupView;
+
+use deliveries::UndeliveredView;
 
 /// RFC 3339 in UTC.
 type Time = String;
@@ -43,6 +51,7 @@ pub struct IncidentView {
     alerts: Vec<MemberView>,
     posts: Vec<PostView>,
     pages: Vec<PageView>,
+    undelivered: Vec<UndeliveredView>,
     actions: Vec<LineView>,
     notes: Vec<LineView>,
 }
@@ -78,6 +87,7 @@ struct MemberView {
     role: Role,
     component: Option<String>,
     state: &'static str,
+    ended: Option<Ending>,
     severity: Option<&'static str>,
     worst: &'static str,
     value: Option<f64>,
@@ -159,6 +169,7 @@ impl IncidentView {
             alerts: incident.members.values().map(MemberView::new).collect(),
             posts: incident.posts.iter().map(PostView::new).collect(),
             pages: incident.pages.iter().map(PageView::new).collect(),
+            undelivered: incident.undelivered.values().map(UndeliveredView::new).collect(),
             actions: incident.actions.iter().map(LineView::new).collect(),
             notes: incident.notes.iter().map(LineView::new).collect(),
         }
@@ -180,6 +191,10 @@ impl MemberView {
             role: member.facts.role,
             component: member.facts.component.as_ref().map(ToString::to_string),
             state: member.state.name().as_str(),
+            ended: match &member.state {
+                AlertState::Resolved { why, .. } => Some(*why),
+                _ => None,
+            },
             severity: member.state.severity().map(|severity| severity.as_str()),
             worst: member.worst.as_str(),
             value: member.facts.value,
