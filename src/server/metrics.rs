@@ -1,7 +1,7 @@
 //! `/metrics`: what Fogsignal says of itself.
 //!
 //! In:   the house, the pumps, the journal, the process, as they are at the moment of the request.
-//! Out:  an OpenMetrics page; docs/metrics.md lists every family.
+//! Out:  a page of the text format or of OpenMetrics; docs/operating.md lists every family.
 //! Not:  nothing is counted here: each room counts its own.
 
 use std::collections::BTreeSet;
@@ -10,111 +10,47 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
 
 use crate::incidents::Status;
 use crate::journal::Journal;
 use crate::model::{Clock, SinkName};
 use crate::pipeline::House;
 use crate::rules::StateName;
+use crate::server::figures::Figures;
 use crate::server::{Face, process, view};
 
-/// The page.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The page, in the format that the reader asks for.
 pub async fn metrics<J: Journal, C: Clock>(
     State(face): State<Arc<Face<J, C>>>,
     headers: HeaderMap,
 ) -> Response {
-    let mut figures = Figures::default();
-    of_the_process(&mut figures);
-    of_the_house(&mut figures, &face);
-    of_the_pumps(&mut figures, &face);
-    of_the_journal(&mut figures, &face).await;
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(figures));
-    let mut page = String::new();
-    match prometheus_client::encoding::text::encode(&mut page, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, content_type(&headers))], page).into_response(),
+    let figures = figures(&face).await;
+    let (kind, page) = if wants_open_metrics(&headers) {
+        (OPEN_METRICS, figures.open_metrics())
+    } else {
+        (TEXT, figures.text())
+    };
+    match page {
+        Ok(page) => ([(header::CONTENT_TYPE, kind)], page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-/// The page is written as OpenMetrics and is a valid page of the text format 0.0.4 as well, so it is called what
-/// the reader asked for.
-fn content_type(headers: &HeaderMap) -> &'static str {
+fn wants_open_metrics(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accept.contains("application/openmetrics-text") {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    }
+    accept.contains("application/openmetrics-text")
 }
 
-/// Families in the order in which they are shown.
-#[derive(Debug, Default)]
-struct Figures(Vec<Family>);
-
-/// All values of one name.
-#[derive(Debug)]
-struct Family {
-    name: &'static str,
-    help: &'static str,
-    kind: MetricType,
-    values: Vec<(Vec<(&'static str, String)>, f64)>,
-}
-
-impl Figures {
-    fn gauge(&mut self, name: &'static str, help: &'static str) -> &mut Family {
-        self.family(name, help, MetricType::Gauge)
-    }
-
-    /// `name` without `_total`, which the page adds.
-    fn counter(&mut self, name: &'static str, help: &'static str) -> &mut Family {
-        self.family(name, help, MetricType::Counter)
-    }
-
-    fn family(&mut self, name: &'static str, help: &'static str, kind: MetricType) -> &mut Family {
-        self.0.push(Family { name, help, kind, values: Vec::new() });
-        self.0.last_mut().expect("one was pushed just now")
-    }
-}
-
-impl Family {
-    fn encode(&self, value: f64, to: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        match self.kind {
-            MetricType::Counter => ConstCounter::new(value).encode(to),
-            _ => ConstGauge::new(value).encode(to),
-        }
-    }
-
-    fn value(&mut self, value: f64) {
-        self.values.push((Vec::new(), value));
-    }
-
-    fn labelled<const N: usize>(&mut self, labels: [(&'static str, &str); N], value: f64) {
-        let labels = labels.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        self.values.push((labels, value));
-    }
-}
-
-impl Collector for Figures {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        for family in &self.0 {
-            let mut of_family = encoder.encode_descriptor(family.name, family.help, None, family.kind)?;
-            for (labels, value) in family.values.iter().filter(|(labels, _)| !labels.is_empty()) {
-                let labels = labels.as_slice();
-                family.encode(*value, of_family.encode_family(&labels)?)?;
-            }
-            if let Some((_, value)) = family.values.iter().find(|(labels, _)| labels.is_empty()) {
-                family.encode(*value, of_family)?;
-            }
-        }
-        Ok(())
-    }
+async fn figures<J: Journal, C: Clock>(face: &Face<J, C>) -> Figures {
+    let mut figures = Figures::default();
+    of_the_process(&mut figures);
+    of_the_house(&mut figures, face);
+    of_the_pumps(&mut figures, face);
+    of_the_journal(&mut figures, face).await;
+    figures
 }
 
 fn of_the_process(figures: &mut Figures) {
@@ -190,6 +126,16 @@ fn rules(figures: &mut Figures, house: &House) {
     for (group, report) in house.groups() {
         took.labelled([("file", &*group.file), ("group", &*group.name)], report.took.as_secs_f64());
     }
+    let interval =
+        figures.gauge("fogsignal_rule_group_interval_seconds", "How often a group is to be evaluated");
+    for (group, _) in house.groups() {
+        interval.labelled([("file", &*group.file), ("group", &*group.name)], group.interval.as_secs_f64());
+    }
+    let failing = figures
+        .gauge("fogsignal_rule_group_failing_rules", "Rules that failed in the last evaluation of a group");
+    for (group, report) in house.groups() {
+        failing.labelled([("file", &*group.file), ("group", &*group.name)], report.failures.len() as f64);
+    }
     let alerts = figures.gauge("fogsignal_alerts", "Alerts by state");
     for state in StateName::ALL {
         let count = house.alerts.rows().filter(|row| row.state.name() == state).count();
@@ -197,20 +143,21 @@ fn rules(figures: &mut Figures, house: &House) {
     }
 }
 
+/// Gauges, since the book forgets the oldest of many incidents, and what they counted with them.
 fn incidents(figures: &mut Figures, house: &House) {
-    let open = figures.gauge("fogsignal_incidents_open", "Incidents that are not resolved, by status");
-    for status in [Status::Investigating, Status::Identified, Status::Monitoring] {
+    let family = figures.gauge("fogsignal_incidents", "Incidents that are remembered, by status");
+    for status in [Status::Investigating, Status::Identified, Status::Monitoring, Status::Resolved] {
         let count = house.book.incidents().filter(|incident| incident.status == status).count();
-        open.labelled([("status", status.as_str())], count as f64);
+        family.labelled([("status", status.as_str())], count as f64);
     }
-    figures
-        .counter("fogsignal_incidents", "Incidents that were opened")
-        .value(house.book.incidents().count() as f64);
     let promises = house.book.incidents().map(|incident| incident.promises);
     let (made, kept, missed) = promises.fold((0, 0, 0), |(made, kept, missed), promises| {
         (made + promises.made, kept + promises.kept, missed + promises.missed)
     });
-    let family = figures.counter("fogsignal_promises", "Promised updates, by what became of them");
+    let family = figures.gauge(
+        "fogsignal_promises",
+        "Promised updates of the incidents that are remembered, by what became of them",
+    );
     for (outcome, count) in [("made", made), ("kept", kept), ("missed", missed)] {
         family.labelled([("outcome", outcome)], f64::from(count));
     }

@@ -6,10 +6,13 @@
 
 mod api;
 mod face;
+mod figures;
 mod lifecycle;
 mod metrics;
 mod process;
 mod reload;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use face::{Face, serve};

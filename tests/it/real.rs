@@ -85,7 +85,7 @@ async fn an_overloaded_postgres_becomes_an_incident_that_survives_a_kill() {
 
     nothing_said_twice_and_all_in_order(&receiver);
     let metrics = daemon.get("/metrics").await;
-    assert!(metrics.contains("fogsignal_promises_total{outcome=\"missed\"} 0"), "{metrics}");
+    assert!(metrics.contains("fogsignal_promises{outcome=\"missed\"} 0"), "{metrics}");
     assert!(metrics.contains("fogsignal_rule_evaluation_failures_total 0"), "{metrics}");
     daemon.program.signal("TERM");
     assert_eq!(daemon.program.wait(), Some(0), "{}", daemon.program.said());
