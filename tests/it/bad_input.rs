@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::daemon::Daemon;
-use crate::support::metrics::Target;
+use crate::support::metrics::{Answer, Target};
 use crate::support::receiver::{Receiver, SECRET};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -154,34 +156,113 @@ async fn a_broken_reload_keeps_the_old_configuration() {
     daemon.wait_for_scrapes(1).await;
 }
 
+/// What a target can do to us, with what must be said of it.
+fn misbehaviour() -> Vec<(&'static str, Answer, &'static str)> {
+    vec![
+        ("html", page("<!doctype html>\n<html><body>Login</body></html>\n"), "HTML"),
+        ("truncated", page("a 1\nb{x=\"1\n"), "line 2"),
+        ("status", Answer::Status(500), "500"),
+        ("endless", Answer::Endless, "larger than 1048576 bytes"),
+        ("bomb", Answer::GzipBomb, "larger than 1048576 bytes"),
+        ("bytes", page(b"value 1\nvalue{x=\"\xff\"} 1\n"), "UTF-8"),
+    ]
+}
+
+fn page(bytes: impl Into<Vec<u8>>) -> Answer {
+    Answer::Page(bytes.into())
+}
+
+fn job(name: &str, address: &str) -> String {
+    format!("- {{job_name: {name}, static_configs: [{{targets: ['{address}']}}]}}\n")
+}
+
+/// The target of a job, in an answer that lists targets.
+fn target_of(targets: &Value, job: &str) -> Value {
+    let list = targets["targets"].as_array().expect("a list");
+    list.iter().find(|target| target["labels"]["job"] == job).expect("every job has its target").clone()
+}
+
+const SMALL_AND_QUICK: &str = "global: {scrape_interval: 1s, body_size_limit: 1MB}\nscrape_configs:\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_that_misbehave_are_told_apart_and_the_daemon_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let html = Target::start("<!doctype html>\n<html><body>Login</body></html>\n").await;
-    let truncated = Target::start("a 1\nb{x=\"1\n").await;
     let good = Target::start("value 1\n").await;
-    let job = |name: &str, address: &str| {
-        format!("- {{job_name: {name}, static_configs: [{{targets: ['{address}']}}]}}\n")
-    };
-    let config = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n{}{}{}{}",
-        job("nobody", "127.0.0.1:1"),
-        job("html", &html.address()),
-        job("truncated", &truncated.address()),
-        job("good", &good.address()),
-    );
+    let twice = Target::start("value 1\nvalue 2\n").await;
+    let mut config = SMALL_AND_QUICK.to_owned();
+    let mut bad = Vec::new();
+    for (name, answer, said) in misbehaviour() {
+        let target = Target::answering(answer).await;
+        config += &job(name, &target.address());
+        bad.push((name, target, said));
+    }
+    config += &job("nobody", "127.0.0.1:1");
+    config += &job("twice", &twice.address());
+    config += &job("good", &good.address());
     let daemon = Daemon::start(&write(folder.path(), "fogsignal.yml", &config)).await;
     daemon.wait_for_scrapes(2).await;
     let targets = daemon.json("/api/fogsignal/v1/targets").await;
-    let of = |job: &str| {
-        let list = targets["targets"].as_array().expect("a list");
-        list.iter().find(|target| target["labels"]["job"] == job).expect("every job has its target").clone()
-    };
-    assert_eq!(of("good")["health"], "up");
-    for job in ["nobody", "html", "truncated"] {
-        assert_eq!(of(job)["health"], "down", "{}", of(job));
-        assert!(of(job)["last_error"].as_str().is_some_and(|error| error.len() > 10), "{}", of(job));
+    let told = bad.iter().map(|(name, _, said)| (*name, *said)).chain([("nobody", "refused")]);
+    for (name, said) in told {
+        let target = target_of(&targets, name);
+        assert_eq!(target["health"], "down", "{target}");
+        assert!(target["last_error"].as_str().is_some_and(|error| error.contains(said)), "{said}: {target}");
     }
+    for name in ["good", "twice"] {
+        assert_eq!(target_of(&targets, name)["health"], "up", "{}", target_of(&targets, name));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_on_a_target_that_turns_bad_stays_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target::start("value 20\n").await;
+    let rule = "- {detect: TooHigh, expr: value, above: {major: 10}, for: 0s}\n";
+    write(folder.path(), "rules.yml", &format!("groups:\n- name: g\n  interval: 1s\n  rules:\n  {rule}"));
+    let config = format!("{SMALL_AND_QUICK}{}rule_files: [rules.yml]\n", job("a", &target.address()));
+    let daemon = Daemon::start(&write(folder.path(), "fogsignal.yml", &config)).await;
+    let before = daemon.wait_for_alert("firing", SOON).await;
+    for (name, answer, said) in misbehaviour() {
+        target.answer(answer);
+        let is_told = |targets: &Value| {
+            let error = target_of(targets, "a")["last_error"].clone();
+            error.as_str().is_some_and(|error| error.contains(said))
+        };
+        daemon.wait_for_json("/api/fogsignal/v1/targets", is_told).await;
+        let alerts = daemon.json("/api/fogsignal/v1/alerts").await;
+        let now = &alerts["alerts"][0];
+        for what in ["fingerprint", "severity", "fired_at"] {
+            assert_eq!(now[what], before[what], "{name}: {now}");
+        }
+        // Which of the two depends on how long the tests before took.
+        assert!(["firing", "lost"].contains(&now["state"].as_str().unwrap_or_default()), "{name}: {now}");
+    }
+    // The same series twice in a page is no reason to lose the page.
+    target.show("value 20\nvalue 30\n");
+    let is_up = |targets: &Value| target_of(targets, "a")["health"] == "up";
+    daemon.wait_for_json("/api/fogsignal/v1/targets", is_up).await;
+    let now = daemon.wait_for_alert("firing", SOON).await;
+    assert_eq!(now["fired_at"], before["fired_at"], "{now}");
+    target.show("value 1\n");
+    daemon.wait_for_alert("resolved", SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_fails_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target::start("a{x=\"1\"} 1\na{x=\"2\"} 1\nb 1\n").await;
+    let rules = "- {record: sum, expr: a + on () b}\n  - {record: fine, expr: b}\n";
+    write(folder.path(), "rules.yml", &format!("groups:\n- name: g\n  interval: 1s\n  rules:\n  {rules}"));
+    let config = format!("{SMALL_AND_QUICK}{}rule_files: [rules.yml]\n", job("a", &target.address()));
+    let daemon = Daemon::start(&write(folder.path(), "fogsignal.yml", &config)).await;
+    let fails = |said: &Value| said["groups"][0]["rules"][0]["health"] == "failing";
+    let said = daemon.wait_for_json("/api/fogsignal/v1/rules", fails).await;
+    let rules = &said["groups"][0]["rules"];
+    assert!(rules[0]["last_error"].as_str().is_some_and(|error| error.len() > 10), "{said}");
+    assert_eq!((&rules[1]["health"], &rules[1]["last_error"]), (&"ok".into(), &Value::Null), "{said}");
+    let page = daemon.get("/metrics").await;
+    let failing = page.lines().find(|line| line.starts_with("fogsignal_rule_group_failing_rules{"));
+    assert!(failing.is_some_and(|line| line.contains("group=\"g\"") && line.ends_with(" 1")), "{page}");
 }
 
 /// A limit on the size of files stands in for a full disk: writes fail, the process goes on.

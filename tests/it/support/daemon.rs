@@ -78,6 +78,20 @@ impl Daemon {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("`{path}` is no JSON ({error}): {text}"))
     }
 
+    /// Waits until a GET of `path` answers what `fits`, and gives it.
+    pub async fn wait_for_json(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut pause = tokio::time::interval(Duration::from_millis(50));
+        let mut last = Value::Null;
+        for _ in 0..400 {
+            pause.tick().await;
+            last = self.json(path).await;
+            if fits(&last) {
+                return last;
+            }
+        }
+        panic!("`{path}` did not become what it should within 20 s; it last said:\n{last:#}");
+    }
+
     /// Waits until an alert is in `state`, and gives it.
     pub async fn wait_for_alert(&self, state: &str, within: Duration) -> Value {
         let mut pause = tokio::time::interval(Duration::from_millis(100));
