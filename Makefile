@@ -2,8 +2,6 @@
 # which `make packages` installs.
 
 CARGO ?= cargo
-# The folder with the public conformance data and the benchmark; not part of this repository.
-SHARED ?= ../shared
 
 PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
 
@@ -35,6 +33,9 @@ unit:
 bench:
 	$(CARGO) bench
 
+# SHARED is the folder with the public conformance data, which is not part of this repository.
 conformance:
+	@if [ ! -d "$(SHARED)/conformance" ]; then \
+	    echo "usage: make conformance SHARED=…, the folder that has conformance/" >&2; exit 1; fi
 	$(CARGO) build --release --examples
-	python3 $(SHARED)/conformance/check_exposition.py --format text -- target/release/examples/exposition_parser
+	python3 "$(SHARED)"/conformance/check_exposition.py --format text -- target/release/examples/exposition_parser
