@@ -126,7 +126,7 @@ impl Scalar for RawMapped {
 section! {
     /// Whom to page about some incidents.
     pub struct RawEscalation as "an escalation policy" with at {
-        /// Which incidents it is for; all where it is left out.
+        /// Which incidents it is for; those of `page_at` and above where it is left out.
         r#match: RawEscalationMatch,
         /// What happens, in order of time.
         #[schemars(required)]
@@ -139,9 +139,9 @@ section! {
 section! {
     /// Which incidents a policy is for.
     pub struct RawEscalationMatch as "`match`" {
-        /// The severities.
+        /// The severities; `page_at` and above where they are left out.
         severity: OneOrMany<At<Severity>>,
-        /// The components, one of which must be affected.
+        /// The components, one of which must be affected; any where they are left out.
         component: OneOrMany<At<ComponentId>>,
     }
     unused []
@@ -151,12 +151,12 @@ section! {
 section! {
     /// Whom to page after how long.
     pub struct RawStep as "an escalation step" with at {
-        /// How long after the start of the policy, while nobody acknowledges; 0s by default.
+        /// How long after the start of the policy; 0s by default.
         after: At<Length>,
         /// The sinks.
         #[schemars(required)]
         page: OneOrMany<At<SinkName>>,
-        /// How often again until somebody acknowledges; once where it is left out.
+        /// How often again, until the symptoms are over; once where it is left out.
         repeat: At<Length>,
     }
     unused []
