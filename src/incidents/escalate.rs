@@ -25,7 +25,7 @@ use super::{lifecycle, page};
 const CALLED_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// The least time between two pages of one step, whatever its policy says.
-const REPEAT_AT_LEAST: Duration = Duration::from_secs(60);
+pub const REPEAT_AT_LEAST: Duration = Duration::from_secs(60);
 
 /// The policy of those who write none: every responder at once, and once more.
 pub(super) fn default_policy(responders: &[SinkName]) -> Arc<[EscalationPolicy]> {

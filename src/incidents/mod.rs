@@ -29,6 +29,7 @@ mod words;
 mod tests;
 
 pub use book::{Book, Wake};
+pub use escalate::REPEAT_AT_LEAST;
 pub use incident::{Dated, Escalation, Incident, Line, Promises, Undelivered};
 
 pub use event::{

@@ -1,20 +1,13 @@
-//! `incidents` and `escalation` → the book's settings.
+//! `incidents` → the book's settings and the mapping of labels.
 
 use std::time::Duration;
 
-use crate::config::raw::{
-    At, Length, RawCadence, RawEscalation, RawEscalationMatch, RawIncidents, RawPublish, RawStep, Wrong,
-};
-use crate::delivery::Audience;
-use crate::incidents::{Cadence, EscalationPolicy, EscalationStep, Publish, Settings, SeverityMatch, Status};
-use crate::model::{ComponentId, Graph, SinkName, format_duration, suggest};
+use crate::config::raw::{At, Length, RawCadence, RawIncidents, RawPublish, Wrong};
+use crate::incidents::{Cadence, Publish, Settings, Status};
+use crate::model::format_duration;
 use crate::rules::Mapping;
 
 use super::Context;
-use super::sinks::Sinks;
-
-/// The shortest that somebody is called again.
-const REPEAT_MIN: Duration = Duration::from_secs(60);
 
 pub(super) fn settings(raw: Option<RawIncidents>, cx: &Context<'_>) -> (Settings, Mapping) {
     let default = Settings::default();
@@ -105,98 +98,4 @@ fn publish(raw: Option<RawPublish>, default: Publish) -> Publish {
         mode: raw.mode.map_or(default.mode, |mode| mode.value),
         after: raw.after.map_or(default.after, |after| after.value.0),
     }
-}
-
-pub(super) fn escalation(
-    raw: Vec<RawEscalation>,
-    graph: &Graph,
-    sinks: &Sinks,
-    cx: &Context<'_>,
-) -> Vec<EscalationPolicy> {
-    raw.into_iter().filter_map(|policy| self::policy(policy, graph, sinks, cx)).collect()
-}
-
-fn policy(raw: RawEscalation, graph: &Graph, sinks: &Sinks, cx: &Context<'_>) -> Option<EscalationPolicy> {
-    let matches = raw.r#match.map(|matches| self::matches(matches, graph, cx)).unwrap_or_default();
-    let written = cx.reader.required(raw.steps, &raw.at, "steps", "an escalation policy")?;
-    if written.is_empty() {
-        cx.error(&raw.at, "an escalation policy without steps pages nobody");
-    }
-    let mut steps: Vec<EscalationStep> = Vec::new();
-    for raw in written {
-        let at = raw.after.as_ref().map_or(&raw.at, |after| &after.at).clone();
-        let step = step(raw, sinks, cx);
-        if let (Some(step), Some(last)) = (&step, steps.last())
-            && step.after < last.after
-        {
-            cx.error(
-                &at,
-                Wrong::new(format!(
-                    "this step comes after {}, but the one before it after {}",
-                    format_duration(step.after),
-                    format_duration(last.after)
-                ))
-                .hint("`after` counts from the start of the policy; write the steps in order of time"),
-            );
-        }
-        steps.extend(step);
-    }
-    Some(EscalationPolicy { matches, steps })
-}
-
-fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> SeverityMatch {
-    let components = raw.component.map(|all| all.0).unwrap_or_default().into_iter();
-    let known = components.filter(|id| {
-        let known = graph.get(&id.value).is_some();
-        if !known {
-            cx.error(
-                &id.at,
-                Wrong {
-                    what: format!("there is no component `{}`", id.value),
-                    hint: suggest::hint(id.value.as_str(), graph.iter().map(|c| ComponentId::as_str(&c.id))),
-                },
-            );
-        }
-        known
-    });
-    SeverityMatch {
-        components: known.map(|id| id.value).collect(),
-        severities: raw.severity.map(|all| all.0).unwrap_or_default().into_iter().map(|s| s.value).collect(),
-    }
-}
-
-fn step(raw: RawStep, sinks: &Sinks, cx: &Context<'_>) -> Option<EscalationStep> {
-    let repeat = raw.repeat.as_ref().and_then(|repeat| {
-        if repeat.value.0 < REPEAT_MIN {
-            cx.error(&repeat.at, format!("`repeat` {} is shorter than 1m", repeat.value));
-            return None;
-        }
-        Some(repeat.value.0)
-    });
-    let written = cx.reader.required(raw.page, &raw.at, "page", "an escalation step")?.0;
-    if written.is_empty() {
-        cx.error(&raw.at, "this step pages nobody");
-    }
-    let known = written.into_iter().filter(|name| can_be_paged(name, sinks, cx));
-    let page = known.map(|name| name.value).collect();
-    Some(EscalationStep { after: raw.after.map_or(Duration::ZERO, |after| after.value.0), page, repeat })
-}
-
-fn can_be_paged(name: &At<SinkName>, sinks: &Sinks, cx: &Context<'_>) -> bool {
-    if !sinks.names.contains(&name.value) {
-        let hint = suggest::hint(name.value.as_str(), sinks.names.iter().map(SinkName::as_str));
-        let hint = hint.or_else(|| Some("name the sinks under `sinks`".to_owned()));
-        cx.error(&name.at, Wrong { what: format!("there is no sink `{}`", name.value), hint });
-        return false;
-    }
-    let for_customers =
-        sinks.checked.iter().any(|sink| sink.name == name.value && sink.audience == Audience::Customers);
-    if for_customers {
-        cx.error(
-            &name.at,
-            Wrong::new(format!("the sink `{}` is for customers, who are not paged", name.value))
-                .hint("page a sink of `audience: responders`"),
-        );
-    }
-    !for_customers
 }

@@ -5,6 +5,7 @@
 //! Not:  no file is opened: rule files are read by `load`.
 
 mod components;
+mod escalation;
 mod incidents;
 mod relabel;
 mod scrape;
@@ -27,7 +28,7 @@ pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> (Config, Vec<At<St
     let graph = components::graph(raw.components.unwrap_or_default(), &cx);
     let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &cx);
     let (incidents, mapping) = incidents::settings(raw.incidents, &cx);
-    let escalation = incidents::escalation(raw.escalation.unwrap_or_default(), &graph, &sinks, &cx);
+    let escalation = escalation::policies(raw.escalation.unwrap_or_default(), &graph, &sinks, &cx);
     let listen = raw.server.and_then(|server| server.listen).map(|listen| listen.value.0);
     let config = Config {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
