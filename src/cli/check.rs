@@ -1,6 +1,5 @@
 //! `fogsignal check config|rules`: every problem at once, with its place.
 
-use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::cli::{FAILED, LINT, UNUSABLE, WELL};
-use crate::config::{self, Sources};
+use crate::config::{self, Files, Sources};
 use crate::model::{Level, Problem, Problems};
 
 /// What to check.
@@ -70,7 +69,7 @@ pub fn check(command: CheckCommand) -> ExitCode {
 /// The first of the files that cannot be read: then the call itself is wrong.
 fn unreadable(files: &[PathBuf]) -> Option<Problem> {
     files.iter().find_map(|file| {
-        let error = File::open(file).and_then(|file| file.metadata()).err()?;
+        let error = config::Disk.read(file).err()?;
         Some(Problem::error(None, format!("cannot read `{}`: {error}", file.display())))
     })
 }

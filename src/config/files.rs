@@ -3,7 +3,8 @@
 //! In:   paths.
 //! Out:  texts and names, or why not in words.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,10 +37,17 @@ impl Files for Disk {
         if about.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
         }
-        if about.len() > FILE_MAX_BYTES {
+        // Opening a pipe waits for a writer, and a device need not end.
+        if !about.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        // Some files that grow, or that the kernel makes up, do not say how long they are.
+        File::open(path)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        if FILE_MAX_BYTES < bytes.len() as u64 {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is longer than 16 MiB"));
         }
-        std::fs::read(path)
+        Ok(bytes)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
@@ -163,6 +171,22 @@ fn class(pattern: &[char], letter: char) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_that_end_are_read() {
+        let why = |path: &Path| Disk.read(path).map_err(|error| error.to_string());
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+        assert_eq!(why(&pipe), Err("it is not a regular file".to_owned()));
+        assert_eq!(why(Path::new("/dev/zero")), Err("it is not a regular file".to_owned()));
+        let (long, link) = (folder.path().join("long"), folder.path().join("link"));
+        File::create(&long).expect("made").set_len(FILE_MAX_BYTES).expect("stretched");
+        std::os::unix::fs::symlink(&long, &link).expect("linked");
+        assert_eq!(Disk.read(&link).expect("it is not too long").len() as u64, FILE_MAX_BYTES);
+        File::create(&long).expect("made").set_len(FILE_MAX_BYTES + 1).expect("stretched");
+        assert_eq!(why(&long), Err("it is longer than 16 MiB".to_owned()));
+    }
 
     #[test]
     fn patterns_fit_as_shells_do_it() {
