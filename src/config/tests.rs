@@ -249,6 +249,24 @@ fn relabelling_is_held_to_prometheuss_rules() {
 }
 
 #[test]
+fn what_the_scraper_would_refuse_is_told_at_its_job() {
+    bad(
+        "scrape_configs:\n- {job_name: a, target_limit: 1, static_configs: [{targets: ['a:1', 'b:1']}]}\n\
+         - job_name: b\n  static_configs: [{targets: ['a:1']}]\n  relabel_configs: [{target_label: __address__, replacement: a/b}]\n\
+         - job_name: c\n  static_configs: [{targets: ['a:1'], labels: {__scrape_interval__: soon}}]\n",
+        "2:14: job `a` has 2 targets, more than its `target_limit` of 1\n3:13: job `b`, target `a:1`: its address is not \
+         of the form `host` or `host:port`\n6:13: job `c`, target `a:1`: `__scrape_interval__` is `soon`, which is no \
+         duration above zero",
+    );
+    // As Prometheus's own example for an exporter that probes.
+    good(
+        "scrape_configs:\n- job_name: probe\n  static_configs: [{targets: ['https://a/b']}]\n  relabel_configs:\n\
+         \x20 - {source_labels: [__address__], target_label: __param_target}\n\
+         \x20 - {target_label: __address__, replacement: 'probe:9115'}\n",
+    );
+}
+
+#[test]
 fn incidents_are_read_with_their_defaults() {
     let config = good(
         "incidents:\n  timezone: America/Sao_Paulo\n  open_at: major\n  watch: 20m\n  cadence: {major: 10m, monitoring: 45m}\n  publish: {after: 2m}\n",

@@ -1,18 +1,27 @@
 //! `scrape_configs` → jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 use std::time::Duration;
 
 use crate::config::raw::{
     At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, RawTls, Wrong,
 };
+use crate::config::tree::Where;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings};
+use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings, resolve_targets};
 
 use super::{Context, Global, longer_than_interval, relabel};
 
 /// How long a scrape may take where nobody says it, as in Prometheus.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether rules change the labels of a job's targets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Relabelled {
+    Yes,
+    No,
+}
 
 pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<Job> {
     let mut names = BTreeSet::new();
@@ -23,9 +32,24 @@ pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<J
         {
             cx.error(&name.at, format!("there are two jobs called `{}`", name.value));
         }
-        jobs.extend(job(raw, global, cx));
+        let at = raw.job_name.as_ref().map(|name| name.at.clone());
+        let before = cx.reader.errors();
+        let Some(job) = job(raw, global, cx) else { continue };
+        // Where something of the job is wrong already, what becomes of its targets says nothing new.
+        if let Some(at) = at
+            && cx.reader.errors() == before
+        {
+            reach(&job, &at, cx);
+        }
+        jobs.push(job);
     }
     jobs
+}
+
+/// What only relabelling shows: targets that cannot be scraped, or more of them than there may be.
+fn reach(job: &Job, at: &Where, cx: &Context<'_>) {
+    let errors = resolve_targets(slice::from_ref(job)).map_or_else(|errors| errors.0, |_| Vec::new());
+    errors.iter().for_each(|error| cx.error(at, error.to_string()));
 }
 
 fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
@@ -52,6 +76,10 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     if let Some(name) = name.as_ref().filter(|name| name.value.is_empty()) {
         cx.error(&name.at, "`job_name` is empty");
     }
+    let relabelled = match raw.relabel_configs.as_deref() {
+        None | Some([]) => Relabelled::No,
+        Some(_) => Relabelled::Yes,
+    };
     let job = Job {
         // Only the name is still missing where it was not written: the rest is checked all the same.
         name: name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
@@ -75,7 +103,7 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
             .static_configs
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|group| targets(group, cx))
+            .filter_map(|group| targets(group, relabelled, cx))
             .collect(),
     };
     name.map(|_| job)
@@ -185,14 +213,15 @@ fn tls(raw: Option<RawTls>, cx: &Context<'_>) -> TlsSettings {
     }
 }
 
-fn targets(raw: RawStaticConfig, cx: &Context<'_>) -> Option<TargetGroup> {
+/// Relabelling may make an address of anything, as for exporters that probe; without it a target is an address.
+fn targets(raw: RawStaticConfig, relabelled: Relabelled, cx: &Context<'_>) -> Option<TargetGroup> {
     let labels: BTreeMap<String, String> = cx.labels(raw.labels).into_iter().collect();
     let targets = cx.reader.required(raw.targets, &raw.at, "targets", "an entry of `static_configs`")?;
     for target in &targets {
         let address = &target.value;
         if address.is_empty() {
             cx.error(&target.at, "a target is empty");
-        } else if address.contains('/') {
+        } else if relabelled == Relabelled::No && address.contains('/') {
             let wrong = Wrong::new(format!("the target `{address}` is not of the form `host:port`"));
             cx.error(&target.at, wrong.hint("the scheme goes into `scheme`, the path into `metrics_path`"));
         }

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
 use crate::config::tree::{self, Content, Node, Where};
-use crate::model::{Place, Problem, Problems, suggest};
+use crate::model::{Level, Place, Problem, Problems, suggest};
 
 /// Notes problems at their places while a tree is read and checked.
 pub struct Reader {
@@ -49,6 +49,11 @@ impl Reader {
     /// All that was noted.
     pub fn into_problems(self) -> Problems {
         self.problems.into_inner()
+    }
+
+    /// How many errors were noted so far.
+    pub fn errors(&self) -> usize {
+        self.problems.borrow().iter().filter(|problem| problem.level == Level::Error).count()
     }
 
     /// The place in the file; none for what comes from the environment or a flag.
