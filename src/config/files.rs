@@ -66,14 +66,7 @@ impl Files for Disk {
 pub fn read_text(files: &dyn Files, path: &Path, asked_for: Option<Place>) -> Result<String, Box<Problem>> {
     let shown: Arc<str> = path.display().to_string().into();
     let bytes = files.read(path).map_err(|error| {
-        let (why, hint) = match error.kind() {
-            io::ErrorKind::NotFound => ("there is no such file".to_owned(), None),
-            io::ErrorKind::IsADirectory => ("it is a directory".to_owned(), Some("name a file in it")),
-            io::ErrorKind::PermissionDenied => {
-                ("permission denied".to_owned(), Some("the user that runs Fogsignal must be able to read it"))
-            }
-            _ => (error.to_string(), None),
-        };
+        let (why, hint) = why(&error);
         let problem = Problem::error(asked_for, format!("cannot read `{shown}`: {why}"));
         Box::new(match hint {
             Some(hint) => problem.hint(hint),
@@ -86,6 +79,18 @@ pub fn read_text(files: &dyn Files, path: &Path, asked_for: Option<Place>) -> Re
         let place = Place::new(&shown, &super::hidden::mask_lines(&text), Span::new(at, at));
         Box::new(Problem::error(place, "the file is not valid UTF-8 from here on").hint("save it as UTF-8"))
     })
+}
+
+/// Why a file cannot be read, and how to mend it.
+pub fn why(error: &io::Error) -> (String, Option<&'static str>) {
+    match error.kind() {
+        io::ErrorKind::NotFound => ("there is no such file".to_owned(), None),
+        io::ErrorKind::IsADirectory => ("it is a directory".to_owned(), Some("name a file in it")),
+        io::ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), Some("the user that runs Fogsignal must be able to read it"))
+        }
+        _ => (error.to_string(), None),
+    }
 }
 
 /// The files that a path with `*`, `?` or `[…]` in its last part stands for, sorted; itself where it has none.

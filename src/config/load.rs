@@ -50,7 +50,7 @@ pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Proble
     let reader = Reader::new(&file, hidden::mask_tree(&text, &root));
     reader.extend(layers::merge(&mut root, &sources.environment, &sources.overrides));
     let base = sources.file.parent().unwrap_or(Path::new(""));
-    let checked = RawConfig::read(&root, &reader).map(|raw| check::check(raw, base, &reader));
+    let checked = RawConfig::read(&root, &reader).map(|raw| check::check(raw, base, files, &reader));
     let config = checked.map(|(config, patterns)| {
         let rule_files = rule_files::read(&patterns, base, files, &reader);
         let groups = groups(&rule_files, &config, &reader);

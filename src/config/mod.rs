@@ -2,7 +2,7 @@
 //!
 //! In:   a file, the environment, flags; the rule files that it names.
 //! Out:  the rooms' own types, or every problem at once with its place.
-//! Not:  no room uses this one; nothing is started or stopped here. Secrets in `*_file` are not opened: the rooms that
+//! Not:  no room uses this one; nothing is started or stopped here. Secrets in `*_file` are not kept: the rooms that
 //!       need them read them at each use.
 //!
 //! The usual way: `tree` makes a tree of the text, `layers` lays the environment and flags over it, `raw` reads its

@@ -50,7 +50,9 @@ fn the_first_rule_of_the_readme_works_with_its_configuration() {
         path
     };
     put("rules/database.yml", rules);
-    let file = put("fogsignal.yml", config);
+    let secret = put("webhook-secret", "whsec_c2VjcmV0");
+    let config = config.replace("/etc/fogsignal/webhook-secret", &secret.display().to_string());
+    let file = put("fogsignal.yml", &config);
     let (config, warnings) = load(&Sources { file, ..Sources::default() }).unwrap_or_else(|problems| {
         panic!("{}", problems.render(false));
     });

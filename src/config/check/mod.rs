@@ -1,8 +1,8 @@
 //! From what the file says to the rooms' own types.
 //!
-//! In:   the raw sections; the directory that paths are relative to.
+//! In:   the raw sections; the directory that paths are relative to; the files, to look whether secrets are there.
 //! Out:  the configuration with every default filled in, here and only here; every problem at its place.
-//! Not:  no file is opened: rule files are read by `load`.
+//! Not:  no content of a file is used: rule files are read by `load`, secrets by the rooms that need them.
 
 mod components;
 mod escalation;
@@ -14,6 +14,7 @@ mod sinks;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::files::{self, Files};
 use crate::config::raw::{At, Entries, RawConfig, RawGlobal, Reader, Wrong};
 use crate::config::settings::{Config, ServerSettings};
 use crate::config::tree::Where;
@@ -22,8 +23,8 @@ use crate::rules::Context as RuleContext;
 
 /// Checks all sections; problems go to the reader. What comes from other files is left empty: the patterns of the
 /// rule files are given as written, with their places.
-pub fn check(raw: RawConfig, base: &Path, reader: &Reader) -> (Config, Vec<At<String>>) {
-    let cx = Context { reader, base };
+pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) -> (Config, Vec<At<String>>) {
+    let cx = Context { reader, base, files };
     let global = global(raw.global, &cx);
     let graph = components::graph(raw.components.unwrap_or_default(), &cx);
     let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &cx);
@@ -61,6 +62,7 @@ fn default_listen() -> std::net::SocketAddr {
 struct Context<'a> {
     reader: &'a Reader,
     base: &'a Path,
+    files: &'a dyn Files,
 }
 
 impl Context<'_> {
@@ -104,9 +106,21 @@ impl Context<'_> {
                 self.error(&file.at, format!("`{key}_file` is empty"));
                 None
             }
-            (None, Some(file)) => Some(SecretSource::File(self.path(&file))),
+            (None, Some(file)) => Some(SecretSource::File(self.secret_file(&file))),
             (None, None) => None,
         }
+    }
+
+    /// The path of a secret. It is read at each use, so that one that is not there yet is no error.
+    fn secret_file(&self, file: &At<String>) -> PathBuf {
+        let path = self.path(file);
+        if let Err(error) = self.files.read(&path) {
+            let (why, hint) = files::why(&error);
+            let wrong = Wrong::new(format!("cannot read `{}` yet: {why}", path.display()));
+            let hint = hint.unwrap_or("what needs it fails until it is there");
+            self.reader.warning(&file.at, wrong.hint(hint));
+        }
+        path
     }
 
     /// Labels that a user gives to things.
