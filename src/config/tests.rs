@@ -447,7 +447,8 @@ const RULES: &str = "groups:
 fn rules_get_what_the_configuration_says() {
     let text = "global: {evaluation_interval: 7s, rule_query_offset: 3s, external_labels: {a: b}}\n\
                 incidents: {labels: {component: service}, severity_map: {Sev1: critical, warning: major}}\n\
-                rule_files: [r.yml]\ncomponents: [{id: db}]\n";
+                rule_files: [r.yml]\ncomponents: [{id: db}]\n\
+                sinks: [{name: a, adapter: stdout, audience: responders}, {name: b, adapter: stdout, audience: customers}]\n";
     let files = Memory::default().with("/etc/f.yml", text).with("/etc/r.yml", RULES);
     let (config, problems) = load_with(&sources(), &files).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(problems.is_empty(), "{problems}");
@@ -465,7 +466,8 @@ fn rules_get_what_the_configuration_says() {
 
 #[test]
 fn a_typo_in_a_rule_file_is_told_at_its_place_there() {
-    let text = "rule_files: [r.yml]\ncomponents: [{id: dbx}]\nserver: {listne: x}\n";
+    let text = "rule_files: [r.yml]\ncomponents: [{id: dbx, public: false}]\nserver: {listne: x}\n\
+                sinks: [{name: a, adapter: stdout, audience: responders}]\n";
     let files = Memory::default()
         .with("/etc/f.yml", text)
         .with("/etc/r.yml", RULES.replace("up == 0", "sum(up").replace("above: {", "abov: {"));
@@ -482,6 +484,36 @@ fn a_typo_in_a_rule_file_is_told_at_its_place_there() {
     let expected =
         "/etc/r.yml:6:16: warning: component `db` of rule `Cpu` is not defined (hint: did you mean `dbx`?)";
     assert_eq!(warnings.to_string(), expected);
+}
+
+#[test]
+fn rules_that_nobody_hears_of_are_worth_one_warning() {
+    let check = |rest: &str, rules: &str, expected: &str| {
+        let text = format!("rule_files: [r.yml]\n{rest}");
+        let files = Memory::default().with("/etc/f.yml", text).with("/etc/r.yml", rules);
+        let (_, warnings) = load_with(&sources(), &files).unwrap_or_else(|problems| panic!("{problems}"));
+        let warnings = warnings.to_string();
+        assert!(
+            warnings.lines().count() <= 1 && warnings.contains(expected),
+            "{warnings:?} for {rest}, not {expected}"
+        );
+        assert!(!expected.is_empty() || warnings.is_empty(), "{warnings}");
+    };
+    let responders = "sinks: [{name: a, adapter: stdout, audience: responders}]\n";
+    let customers = "sinks: [{name: a, adapter: stdout, audience: customers}]\n";
+    let public = "components: [{id: db}]\n";
+    check(
+        "",
+        RULES,
+        "1:14: warning: there are no `sinks`: incidents will open, and nobody is told (hint: begin with",
+    );
+    check("", "groups: [{name: g, rules: [{record: a, expr: b}]}]\n", "");
+    check("", "groups: []\n", "");
+    check(customers, RULES, "no sink is for responders: incidents will open, and nobody is paged");
+    check(responders, RULES, "");
+    check(&format!("{responders}{public}"), RULES, "no sink is for customers: posts go nowhere");
+    check(&format!("{responders}{public}incidents: {{publish: {{mode: off}}}}\n"), RULES, "");
+    check(&format!("{responders}components: [{{id: db, public: false}}]\n"), RULES, "");
 }
 
 #[test]
@@ -520,7 +552,9 @@ fn the_examples_load() {
         let unexpected: Vec<String> = problems
             .iter()
             .map(ToString::to_string)
-            .filter(|problem| !problem.contains("is not used by") || !file.ends_with("prometheus.yml"))
+            .filter(|problem| !file.ends_with("prometheus.yml") || !problem.contains("is not used by"))
+            // A configuration of Prometheus has no sinks.
+            .filter(|problem| !file.ends_with("prometheus.yml") || !problem.contains("there are no `sinks`"))
             // The examples name the rule packs, whose components are for the user to define.
             .filter(|problem| !problem.contains("/config/secrets/"))
             .filter(|problem| !problem.contains("no file fits") && !problem.contains("is not defined"))

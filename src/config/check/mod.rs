@@ -4,6 +4,7 @@
 //! Out:  the configuration with every default filled in, here and only here; every problem at its place.
 //! Not:  no content of a file is used: rule files are read by `load`, secrets by the rooms that need them.
 
+pub mod audience;
 mod components;
 mod escalation;
 mod incidents;
