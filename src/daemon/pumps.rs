@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use futures_util::future::join_all;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::journal::Journal;
 use crate::model::{Clock, SinkName};
-use crate::outbox::{self, OutboxStats, OutboxView, Sink, SinkView};
+use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
 use crate::sinks::{self, SinkSettings};
 
 /// A sink, ready to send, with what it was built from.
@@ -28,7 +28,7 @@ pub struct Pumps<J, C> {
 struct Running {
     settings: SinkSettings,
     view: SinkView,
-    stop: CancellationToken,
+    stop: oneshot::Sender<End>,
     task: JoinHandle<()>,
 }
 
@@ -62,22 +62,14 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
             .filter(|(_, running)| !sinks.iter().any(|(settings, _)| *settings == running.settings))
             .map(|(name, _)| name.clone())
             .collect();
-        for name in gone {
-            if let Some(running) = self.running.remove(&name) {
-                running.end().await;
-            }
-        }
+        let gone = gone.iter().filter_map(|name| self.running.remove(name));
+        join_all(gone.map(|running| running.end(End::HandOver))).await;
         self.start_new(sinks);
     }
 
-    /// Stops all of them; sends under way may finish within the pumps' own deadline.
+    /// Stops all of them; what is due is sent within the pumps' own deadline.
     pub async fn stop(self) {
-        for running in self.running.values() {
-            running.stop.cancel();
-        }
-        for running in self.running.into_values() {
-            running.end().await;
-        }
+        join_all(self.running.into_values().map(|running| running.end(End::Drain))).await;
     }
 
     fn start_new(&mut self, sinks: Vec<BuiltSink>) {
@@ -86,7 +78,7 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
                 continue;
             }
             let stats = Arc::new(OutboxStats::default());
-            let stop = CancellationToken::new();
+            let (stop, told) = oneshot::channel();
             let task = tokio::spawn(outbox::pump(
                 self.journal.clone(),
                 self.clock.clone(),
@@ -94,7 +86,7 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
                 self.committed.clone(),
                 self.fates.clone(),
                 stats.clone(),
-                stop.clone(),
+                told,
             ));
             let view = SinkView { sink, audience: settings.audience, stats };
             self.running.insert(settings.name.clone(), Running { settings, view, stop, task });
@@ -104,8 +96,9 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
 }
 
 impl Running {
-    async fn end(self) {
-        self.stop.cancel();
+    async fn end(self, how: End) {
+        // A pump that is not there to be told did not end well: its task says so.
+        let _ = self.stop.send(how);
         if let Err(error) = self.task.await {
             tracing::error!(sink = %self.settings.name, %error, "a pump did not end well");
         }

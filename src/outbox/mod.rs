@@ -9,7 +9,7 @@ mod sink;
 mod stats;
 mod view;
 
-pub use pump::pump;
+pub use pump::{End, pump};
 pub use sink::{BoxFuture, Sink};
 pub use stats::{OutboxStats, StatsNow};
 pub use view::{OutboxView, SinkView};

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::delivery::{Attempt, Fate, Outcome, fate_after};
 use crate::journal::{DeliveryStatus, Journal, JournalError};
@@ -23,7 +22,7 @@ use super::{OutboxStats, Sink};
 
 /// How many incidents one sink is told of at a time.
 const UNDER_WAY_AT_MOST: usize = 8;
-/// How long attempts under way may still take when the house stops.
+/// How long a pump that was told to end may still take.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a journal that failed is left alone.
 const JOURNAL_BACKOFF: Duration = Duration::from_secs(1);
@@ -32,8 +31,17 @@ const NOTE_MAX_BYTES: usize = 1024;
 /// Later than anything is due.
 const END_OF_TIME: Timestamp = Timestamp::from_millis(i64::MAX);
 
-/// Sends what is due to `sink` until `stop`; then lets attempts under way finish, for a while. `committed` tells of
-/// deliveries that the pipeline has committed, `reports` the pipeline of one that is dead (`Journal::unread_fates`).
+/// How a pump ends. Either way it takes 10 s at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The house stops: what is due is still sent. Nothing is waited for that is to be tried again later.
+    Drain,
+    /// The sink is gone or another takes its place: attempts under way finish, and none begins.
+    HandOver,
+}
+
+/// Sends what is due to `sink` until `stop` says how to end. `committed` tells of deliveries that the pipeline has
+/// committed, `reports` the pipeline of one that is dead (`Journal::unread_fates`).
 pub async fn pump<J: Journal, C: Clock>(
     journal: J,
     clock: C,
@@ -41,11 +49,11 @@ pub async fn pump<J: Journal, C: Clock>(
     mut committed: watch::Receiver<()>,
     reports: Arc<Notify>,
     stats: Arc<OutboxStats>,
-    stop: CancellationToken,
+    mut stop: oneshot::Receiver<End>,
 ) {
     let desk = Desk { journal, clock, sink, reports, stats };
     let mut under_way = UnderWay::default();
-    while !stop.is_cancelled() {
+    let end = loop {
         // Marked as seen before the journal is asked, so that a commit in between wakes us again.
         committed.mark_unchanged();
         let next = desk.start_what_is_due(&mut under_way).await.unwrap_or_else(|error| {
@@ -54,20 +62,18 @@ pub async fn pump<J: Journal, C: Clock>(
         });
         tokio::select! {
             biased;
-            () = stop.cancelled() => {}
+            end = &mut stop => break end.unwrap_or(End::HandOver),
             Some(done) = under_way.attempts.next() => { under_way.ids.remove(&done); }
             Ok(()) = committed.changed() => {}
             () = sleep_until(&desk.clock, next) => {}
         }
-    }
+    };
     let deadline = desk.clock.now() + DRAIN;
     tokio::select! {
-        () = async { while under_way.attempts.next().await.is_some() {} } => {}
-        () = desk.clock.sleep_until(deadline) => {
-            tracing::warn!(sink = %desk.sink.name(), under_way = under_way.attempts.len(),
-                "stopped in the middle of attempts; they are made again at the next start");
-        }
+        () = desk.finish(&mut under_way, end) => {}
+        () = desk.clock.sleep_until(deadline) => {}
     }
+    desk.say_what_is_left(under_way.ids.len(), end).await;
 }
 
 async fn sleep_until<C: Clock>(clock: &C, at: Option<Timestamp>) {
@@ -120,6 +126,45 @@ impl<J: Journal, C: Clock> Desk<J, C> {
             }
         }
         self.next_look(&under_way.ids).await
+    }
+
+    /// Ends what is under way; where the house stops, also what is due by now, one after the other.
+    async fn finish<'a>(&'a self, under_way: &mut UnderWay<'a>, end: End) {
+        loop {
+            let retry_at = match end {
+                End::HandOver => None,
+                End::Drain => self.start_what_is_due(under_way).await.err().map(|error| {
+                    self.complain(&error);
+                    self.clock.now() + JOURNAL_BACKOFF
+                }),
+            };
+            if under_way.ids.is_empty() && retry_at.is_none() {
+                return;
+            }
+            tokio::select! {
+                Some(done) = under_way.attempts.next() => { under_way.ids.remove(&done); }
+                () = sleep_until(&self.clock, retry_at) => {}
+            }
+        }
+    }
+
+    async fn say_what_is_left(&self, under_way: usize, end: End) {
+        let sink = self.sink.name();
+        if under_way > 0 {
+            tracing::warn!(%sink, under_way, "stopped in the middle of attempts; they are made again");
+        }
+        // The pump after this one sends the rest at once.
+        if end == End::HandOver {
+            return;
+        }
+        match self.journal.waiting().await {
+            Ok(waiting) => {
+                if let Some(left) = waiting.get(sink) {
+                    tracing::warn!(%sink, left, "not everything was sent; the rest goes out after the next start");
+                }
+            }
+            Err(error) => self.complain(&error),
+        }
     }
 
     /// When the next delivery is due that is not under way. To the journal those under way still wait.

@@ -113,7 +113,7 @@ struct House {
     committed: watch::Sender<()>,
     reports: Arc<Notify>,
     stats: Arc<OutboxStats>,
-    stop: CancellationToken,
+    stop: oneshot::Sender<End>,
     pump: JoinHandle<()>,
 }
 
@@ -125,7 +125,8 @@ impl House {
         let (sent, calls) = mpsc::unbounded_channel();
         let to = Arc::new(AskedSink { name: sink("hook"), calls: sent });
         let (committed, wake) = watch::channel(());
-        let (reports, stats, stop) = (Arc::new(Notify::new()), Arc::default(), CancellationToken::new());
+        let (reports, stats) = (Arc::new(Notify::new()), Arc::default());
+        let (stop, told) = oneshot::channel();
         let pump = tokio::spawn(pump(
             journal.clone(),
             clock.clone(),
@@ -133,7 +134,7 @@ impl House {
             wake,
             Arc::clone(&reports),
             Arc::clone(&stats),
-            stop.clone(),
+            told,
         ));
         Self { path, journal, clock, calls, committed, reports, stats, stop, pump }
     }
@@ -308,12 +309,49 @@ async fn a_journal_that_fails_delays_and_sends_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_attempts_under_way_finish() {
+async fn a_stop_sends_what_is_due_and_waits_for_no_later_attempt() {
+    let folder = TempDir::new().unwrap();
+    let mut house = House::start(&folder, ManualClock::new());
+    let parts = [posted(1, 1, "hook"), posted(2, 1, "hook"), posted(3, 2, "hook"), posted(4, 2, "hook")];
+    house.commit(batch(parts)).await;
+    let [first, failing] = house.these(["INC-1_e1_hook", "INC-2_e3_hook"]).await;
+    house.stop.send(End::Drain).unwrap();
+    failing.answer(later());
+    first.answer(taken());
+    let second = house.calls.recv().await.unwrap();
+    assert_eq!(second.key, "INC-1_e2_hook");
+    second.answer(taken());
+    house.pump.await.unwrap();
+    let all = house.journal.deliveries(9).await.unwrap();
+    assert_eq!(all.iter().map(ended).collect::<Vec<_>>(), [false, false, true, true]);
+    assert!(house.calls.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_stop_asks_a_journal_that_failed_again() {
+    let folder = TempDir::new().unwrap();
+    let mut house = House::start(&folder, ManualClock::new());
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
+    let first = house.call().await;
+    house.journal.fail();
+    house.stop.send(End::Drain).unwrap();
+    first.answer(taken());
+    assert_eq!(house.clock.next_wake().await, at(1));
+    house.journal.recover();
+    let second = house.calls.recv().await.unwrap();
+    assert_eq!(second.key, "INC-1_e2_hook");
+    second.answer(taken());
+    house.pump.await.unwrap();
+    assert!(house.journal.deliveries(9).await.unwrap().iter().all(ended));
+}
+
+#[tokio::test]
+async fn a_hand_over_lets_attempts_under_way_finish_and_begins_none() {
     let folder = TempDir::new().unwrap();
     let mut house = House::start(&folder, ManualClock::new());
     house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
     let call = house.call().await;
-    house.stop.cancel();
+    house.stop.send(End::HandOver).unwrap();
     call.answer(taken());
     house.pump.await.unwrap();
     let all = house.journal.deliveries(9).await.unwrap();
@@ -327,7 +365,7 @@ async fn a_stop_does_not_wait_for_ever() {
     let mut house = House::start(&folder, ManualClock::new());
     house.commit(batch([posted(1, 1, "hook")])).await;
     let _unanswered = house.call().await;
-    house.stop.cancel();
+    house.stop.send(End::Drain).unwrap();
     assert_eq!(house.clock.next_wake().await, at(0) + DRAIN);
     house.pump.await.unwrap();
     assert!(!ended(&house.journal.deliveries(1).await.unwrap()[0]));
@@ -412,7 +450,7 @@ async fn events_that_say_nothing_wake_nobody() {
     let mut house = House::start(&folder, ManualClock::new());
     let batch = Batch { events: vec![quiet(1, 1)], ..Batch::default() };
     house.commit(batch).await;
-    house.stop.cancel();
+    house.stop.send(End::Drain).unwrap();
     house.pump.await.unwrap();
     assert!(house.calls.try_recv().is_err());
 }
