@@ -22,6 +22,8 @@ pub struct Pumps<J, C> {
     committed: watch::Receiver<()>,
     fates: Arc<Notify>,
     running: BTreeMap<SinkName, Running>,
+    /// Pumps that were told to end and have not yet, where no other takes their place.
+    leaving: BTreeMap<SinkName, JoinHandle<()>>,
     view: OutboxView,
 }
 
@@ -42,8 +44,9 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
         committed: watch::Receiver<()>,
         fates: Arc<Notify>,
     ) -> Self {
+        let (running, leaving) = (BTreeMap::new(), BTreeMap::new());
         let mut pumps =
-            Self { journal, clock, committed, fates, running: BTreeMap::new(), view: OutboxView::default() };
+            Self { journal, clock, committed, fates, running, leaving, view: OutboxView::default() };
         pumps.start_new(sinks);
         pumps
     }
@@ -53,23 +56,29 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
         self.view.clone()
     }
 
-    /// Starts what is new, stops what is gone and exchanges what changed. Deliveries to a sink that is gone
-    /// stay in the journal until it is back or they expire.
-    pub async fn reload(&mut self, sinks: Vec<BuiltSink>) {
+    /// Starts what is new, stops what is gone and exchanges what changed. Returns at once: a pump that takes the
+    /// place of another begins when that one has ended. Deliveries to a sink that is gone stay in the journal until
+    /// it is back or they expire.
+    pub fn reload(&mut self, sinks: Vec<BuiltSink>) {
         let gone: Vec<SinkName> = self
             .running
             .iter()
             .filter(|(_, running)| !sinks.iter().any(|(settings, _)| *settings == running.settings))
             .map(|(name, _)| name.clone())
             .collect();
-        let gone = gone.iter().filter_map(|name| self.running.remove(name));
-        join_all(gone.map(|running| running.end(End::HandOver))).await;
+        self.leaving.retain(|_, task| !task.is_finished());
+        for name in gone {
+            if let Some(running) = self.running.remove(&name) {
+                self.leaving.insert(name, running.tell(End::HandOver));
+            }
+        }
         self.start_new(sinks);
     }
 
     /// Stops all of them; what is due is sent within the pumps' own deadline.
     pub async fn stop(self) {
-        join_all(self.running.into_values().map(|running| running.end(End::Drain))).await;
+        let running = self.running.into_iter().map(|(name, running)| (name, running.tell(End::Drain)));
+        join_all(self.leaving.into_iter().chain(running).map(|(name, task)| ended(name, task))).await;
     }
 
     fn start_new(&mut self, sinks: Vec<BuiltSink>) {
@@ -79,7 +88,7 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
             }
             let stats = Arc::new(OutboxStats::default());
             let (stop, told) = oneshot::channel();
-            let task = tokio::spawn(outbox::pump(
+            let pump = outbox::pump(
                 self.journal.clone(),
                 self.clock.clone(),
                 sink.clone(),
@@ -87,7 +96,15 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
                 self.fates.clone(),
                 stats.clone(),
                 told,
-            ));
+            );
+            let (name, before) = (settings.name.clone(), self.leaving.remove(&settings.name));
+            let task = tokio::spawn(async move {
+                // Two pumps of one sink would send the same twice.
+                if let Some(before) = before {
+                    ended(name, before).await;
+                }
+                pump.await;
+            });
             let view = SinkView { sink, audience: settings.audience, stats };
             self.running.insert(settings.name.clone(), Running { settings, view, stop, task });
         }
@@ -96,12 +113,17 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
 }
 
 impl Running {
-    async fn end(self, how: End) {
-        // A pump that is not there to be told did not end well: its task says so.
+    /// Tells the pump to end; its task ends when it has.
+    fn tell(self, how: End) -> JoinHandle<()> {
+        // A pump that is not there to be told has ended badly: its task says so.
         let _ = self.stop.send(how);
-        if let Err(error) = self.task.await {
-            tracing::error!(sink = %self.settings.name, %error, "a pump did not end well");
-        }
+        self.task
+    }
+}
+
+async fn ended(sink: SinkName, task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%sink, %error, "a pump did not end well");
     }
 }
 

@@ -83,7 +83,7 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
         self.scraper
             .reload(&config.jobs, wanted(&rulebook.demands()))
             .map_err(|errors| errors.to_string())?;
-        self.pumps.reload(sinks).await;
+        self.pumps.reload(sinks);
         let (answer, in_force) = oneshot::channel();
         let inbound = Inbound::Reload(Box::new(rulebook), answer);
         if self.inbox.send(inbound).await.is_err() || in_force.await.is_err() {

@@ -4,10 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Sources};
 use crate::daemon::{Daemon, SystemClock};
+use crate::server::ReloadHandle;
 
 /// Within this time of SIGTERM the process has ended, whatever a sink does.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -26,14 +29,12 @@ pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
     tracing::info!(address = %daemon.address(), version = env!("CARGO_PKG_VERSION"), "ready");
     tell_service_manager(&[sd_notify::NotifyState::Ready]);
 
+    // One at a time; a stop does not wait for it.
+    let mut reloading = FuturesUnordered::new();
     loop {
         tokio::select! {
-            _ = hangup.recv() => {
-                tell_service_manager(&[sd_notify::NotifyState::Reloading, sd_notify::NotifyState::monotonic_usec_now()?]);
-                // What is wrong has been logged; the old configuration stays in force.
-                let _ = daemon.reloads().reload().await;
-                tell_service_manager(&[sd_notify::NotifyState::Ready]);
-            }
+            _ = hangup.recv(), if reloading.is_empty() => reloading.push(reload(daemon.reloads())),
+            Some(()) = reloading.next() => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -49,6 +50,16 @@ pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
         tracing::warn!("ended before everything was sent; the rest goes out after the next start");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reload(handle: ReloadHandle) {
+    match sd_notify::NotifyState::monotonic_usec_now() {
+        Ok(now) => tell_service_manager(&[sd_notify::NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "cannot tell the service manager of the reload"),
+    }
+    // What is wrong has been logged; the old configuration stays in force.
+    let _ = handle.reload().await;
+    tell_service_manager(&[sd_notify::NotifyState::Ready]);
 }
 
 fn listen_for(kind: SignalKind) -> anyhow::Result<Signal> {
