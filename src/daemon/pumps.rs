@@ -1,19 +1,25 @@
 //! One pump for each sink: started, looked at, exchanged on a reload, stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::journal::Journal;
-use crate::model::{Clock, SinkName};
+use crate::model::{Clock, SinkName, Timestamp};
 use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
 use crate::sinks::{self, SinkSettings};
 
 /// A sink, ready to send, with what it was built from.
 pub type BuiltSink = (SinkSettings, Arc<dyn Sink>);
+
+/// A delivery to a sink that left may be committed while a reload is under way: it is found within this time.
+const UNSERVED_AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+/// How long a journal that failed is left alone.
+const JOURNAL_BACKOFF: Duration = Duration::from_secs(60);
 
 /// The pumps.
 pub struct Pumps<J, C> {
@@ -73,6 +79,20 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
             }
         }
         self.start_new(sinks);
+    }
+
+    /// Ends what has expired of sinks that no pump serves. Returns when to ask again.
+    pub async fn expire_unserved(&self) -> Timestamp {
+        let leaving = self.leaving.iter().filter(|(_, task)| !task.is_finished()).map(|(name, _)| name);
+        let served: BTreeSet<SinkName> = self.running.keys().chain(leaving).cloned().collect();
+        let now = self.clock.now();
+        match outbox::expire_unserved(&self.journal, now, &served, &self.fates).await {
+            Ok(next) => next.unwrap_or(Timestamp::from_millis(i64::MAX)).min(now + UNSERVED_AT_LEAST_EVERY),
+            Err(error) => {
+                tracing::warn!(%error, "the journal does not answer the outbox, it is asked again");
+                now + JOURNAL_BACKOFF
+            }
+        }
     }
 
     /// Stops all of them; what is due is sent within the pumps' own deadline.

@@ -46,19 +46,19 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
         handle: ReloadHandle,
         stop: CancellationToken,
     ) {
+        // Starts and reloads change which sinks are served.
+        let mut look_again_at = self.pumps.expire_unserved().await;
         loop {
             let answer = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(answer) = requests.recv() => answer,
+                () = self.clock.sleep_until(look_again_at) => None,
+                Some(answer) = requests.recv() => Some(answer),
                 else => break,
             };
-            let result = self.reload().await;
-            if let Err(problems) = &result {
-                tracing::error!(%problems, "cannot reload; the old configuration stays in force");
+            if let Some(answer) = answer {
+                self.answer(answer, &handle).await;
             }
-            handle.ended(self.clock.now(), result.is_ok());
-            // Whoever asked may have gone away.
-            let _ = answer.send(result);
+            look_again_at = self.pumps.expire_unserved().await;
         }
         self.scraper.stop().await;
         self.pipeline.stop.cancel();
@@ -66,6 +66,16 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
             tracing::error!(%error, "the pipeline did not end well");
         }
         self.pumps.stop().await;
+    }
+
+    async fn answer(&mut self, request: ReloadRequest, handle: &ReloadHandle) {
+        let result = self.reload().await;
+        if let Err(problems) = &result {
+            tracing::error!(%problems, "cannot reload; the old configuration stays in force");
+        }
+        handle.ended(self.clock.now(), result.is_ok());
+        // Whoever asked may have gone away.
+        let _ = request.send(result);
     }
 
     async fn reload(&mut self) -> Result<(), String> {

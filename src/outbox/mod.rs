@@ -7,9 +7,16 @@
 mod pump;
 mod sink;
 mod stats;
+mod unserved;
 mod view;
 
 pub use pump::{End, pump};
 pub use sink::{BoxFuture, Sink};
 pub use stats::{OutboxStats, StatsNow};
+pub use unserved::expire_unserved;
 pub use view::{OutboxView, SinkView};
+
+use crate::model::Timestamp;
+
+/// Later than anything is due.
+const END_OF_TIME: Timestamp = Timestamp::from_millis(i64::MAX);

@@ -18,7 +18,7 @@ use crate::journal::{DeliveryStatus, Journal, JournalError};
 use crate::model::{Clock, DeliveryId, Timestamp};
 
 use super::sink::BoxFuture;
-use super::{OutboxStats, Sink};
+use super::{END_OF_TIME, OutboxStats, Sink};
 
 /// How many incidents one sink is told of at a time.
 const UNDER_WAY_AT_MOST: usize = 8;
@@ -28,8 +28,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 const JOURNAL_BACKOFF: Duration = Duration::from_secs(1);
 /// An answer or a reason is kept up to here.
 const NOTE_MAX_BYTES: usize = 1024;
-/// Later than anything is due.
-const END_OF_TIME: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// How a pump ends. Either way it takes 10 s at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
