@@ -1,11 +1,13 @@
-//! A journal that cannot commit must not make us mute: the emergency page.
+//! What keeps us from working must not make us mute: the emergency page.
 //!
-//! In:   since when commits fail (`pipeline::Health`).
-//! Out:  one unjournaled page to every responders' sink after 10 s, again each 15 min while it lasts.
+//! In:   since when commits fail (`pipeline::Health`); that the daemon cannot go on (`Failures`).
+//! Out:  one unjournaled page to every responders' sink at a time: of the journal after 10 s and again each 15 min
+//!       while it lasts, of the daemon once.
 //! Not:  nothing is recorded: there is nowhere to record it. A receiver sees each round under a key of its own.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::{Audience, Delivery, Message, Outcome};
@@ -16,7 +18,16 @@ use crate::pipeline::SharedHouse;
 
 const FIRST_AFTER: Duration = Duration::from_secs(10);
 const REPEAT_AFTER: Duration = Duration::from_secs(15 * 60);
-const TITLE: &str = "Fogsignal cannot write its journal";
+/// All sinks together may take this long for one round.
+const ROUND_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a page is about.
+struct Trouble {
+    reason: PageReason,
+    title: &'static str,
+    since: Timestamp,
+    details: String,
+}
 
 /// Watches over the journal until `stop`.
 pub async fn watch<C: Clock>(clock: C, house: SharedHouse, outbox: OutboxView, stop: CancellationToken) {
@@ -29,9 +40,12 @@ pub async fn watch<C: Clock>(clock: C, house: SharedHouse, outbox: OutboxView, s
             (None, _) => last_page = None,
             (Some(since), Some(due)) if due <= clock.now() => {
                 last_page = Some(clock.now());
-                let reason = house.read().health.last_failure.clone().unwrap_or_default();
-                page_all(clock.now(), since, &reason, &outbox).await;
-                continue;
+                let because = house.read().health.last_failure.clone().unwrap_or_default();
+                let trouble = journal_fails(since, &because);
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = page_all(&clock, &trouble, &outbox) => continue,
+                }
             }
             (Some(_), _) => {}
         }
@@ -43,36 +57,69 @@ pub async fn watch<C: Clock>(clock: C, house: SharedHouse, outbox: OutboxView, s
     }
 }
 
-async fn page_all(now: Timestamp, since: Timestamp, reason: &str, outbox: &OutboxView) {
-    let sinks = outbox.load_full();
-    for view in sinks.iter().filter(|view| view.audience == Audience::Responders) {
-        let name = view.sink.name();
-        match view.sink.send(&delivery(now, since, reason, view.sink.as_ref()), now).await {
-            Outcome::Delivered { .. } => tracing::warn!(sink = %name, "sent the emergency page"),
-            Outcome::Retry { why, .. } | Outcome::GiveUp { why } => {
-                tracing::error!(sink = %name, why, "the emergency page was not taken");
-            }
+/// The last words of a daemon that cannot go on.
+pub async fn tell_the_end<C: Clock>(clock: &C, why: &str, outbox: &OutboxView) {
+    let trouble = Trouble {
+        reason: PageReason::DaemonFailing,
+        title: "Fogsignal cannot go on",
+        since: clock.now(),
+        details: format!(
+            "{why}\nThe process ends with exit code 1, so that the service manager starts it again; nothing that was \
+             decided is lost. Until it runs nothing is detected. Its log says more."
+        ),
+    };
+    page_all(clock, &trouble, outbox).await;
+}
+
+fn journal_fails(since: Timestamp, because: &str) -> Trouble {
+    Trouble {
+        reason: PageReason::JournalFailing,
+        title: "Fogsignal cannot write its journal",
+        since,
+        details: format!(
+            "{because}\nUntil it can, incidents are detected but neither posted nor paged. Make room on the disk, or \
+             mend what the reason names; nothing has to be restarted."
+        ),
+    }
+}
+
+/// Pages all at once, so that a sink that hangs delays no other.
+async fn page_all<C: Clock>(clock: &C, trouble: &Trouble, outbox: &OutboxView) {
+    let (now, sinks) = (clock.now(), outbox.load_full());
+    let responders = sinks.iter().filter(|view| view.audience == Audience::Responders);
+    let pages = join_all(responders.map(|view| page(now, trouble, view.sink.as_ref())));
+    tokio::select! {
+        _ = pages => {}
+        () = clock.sleep_until(now + ROUND_WITHIN) => {
+            tracing::error!("not every sink answered the emergency page in time");
         }
     }
 }
 
-fn delivery(now: Timestamp, since: Timestamp, reason: &str, sink: &dyn Sink) -> Delivery {
+async fn page(now: Timestamp, trouble: &Trouble, sink: &dyn Sink) {
+    let name = sink.name();
+    match sink.send(&delivery(now, trouble, sink), now).await {
+        Outcome::Delivered { .. } => tracing::warn!(sink = %name, "sent the emergency page"),
+        Outcome::Retry { why, .. } | Outcome::GiveUp { why } => {
+            tracing::error!(sink = %name, why, "the emergency page was not taken");
+        }
+    }
+}
+
+fn delivery(now: Timestamp, trouble: &Trouble, sink: &dyn Sink) -> Delivery {
     let page = Page {
         number: 0,
-        reason: PageReason::JournalFailing,
+        reason: trouble.reason,
         to: vec![sink.name().clone()],
         step: 0,
-        title: TITLE.to_owned(),
+        title: trouble.title.to_owned(),
         status: Status::Investigating,
         severity: Severity::Critical,
-        summary: format!("{TITLE} since {since}"),
-        details: format!(
-            "{reason}\nUntil it can, incidents are detected but neither posted nor paged. Make room on the disk, or \
-             mend what the reason names; nothing has to be restarted."
-        ),
+        summary: format!("{} since {}", trouble.title, trouble.since),
+        details: trouble.details.clone(),
         components: Vec::new(),
         runbooks: Vec::new(),
-        started_at: since,
+        started_at: trouble.since,
     };
     Delivery {
         id: DeliveryId(0),

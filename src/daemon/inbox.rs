@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::daemon::failures::Failures;
 use crate::pipeline::{Inbound, Inbox};
 use crate::scrape::ScrapeEvent;
 
@@ -18,6 +19,10 @@ pub struct DaemonInbox {
     pub fates: Arc<Notify>,
     /// Closes the inbox.
     pub stop: CancellationToken,
+    /// Whether the house stops: the scraper ends before us then.
+    pub house_stop: CancellationToken,
+    /// Told of a scraper that ended by itself.
+    pub failures: Failures,
 }
 
 impl Inbox for DaemonInbox {
@@ -27,8 +32,21 @@ impl Inbox for DaemonInbox {
             () = self.stop.cancelled() => None,
             () = self.fates.notified() => Some(Inbound::Fates),
             Some(inbound) = self.others.recv() => Some(inbound),
-            Some(event) = self.pages.recv() => Some(Inbound::Scrape(event)),
-            else => None,
+            page = self.pages.recv() => match page {
+                Some(event) => Some(Inbound::Scrape(event)),
+                None => self.without_scraper().await,
+            },
         }
+    }
+}
+
+impl DaemonInbox {
+    /// Nobody scrapes any more. What else comes now comes after the next start.
+    async fn without_scraper(&mut self) -> Option<Inbound> {
+        if !self.house_stop.is_cancelled() {
+            self.failures.report("the scraper ended by itself".to_owned());
+        }
+        self.stop.cancelled().await;
+        None
     }
 }

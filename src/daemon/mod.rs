@@ -5,10 +5,12 @@
 //! Not:  nothing is decided here.
 //!
 //! Start: journal → house → listener → scraper → pumps. Stop, the other way round: what was decided is committed,
-//! what was committed is sent as far as the deadline allows; the rest goes out after the next start.
+//! what was committed is sent as far as the deadline allows; the rest goes out after the next start. A task that ends
+//! although nobody stopped it ends the process, with exit code 1.
 
 mod clock;
 mod emergency;
+mod failures;
 mod inbox;
 mod pumps;
 mod reload;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::daemon::failures::Failures;
 use crate::journal::Journal;
 use crate::model::{Clock, SinkName, Timestamp};
 use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
@@ -27,6 +29,7 @@ pub struct Pumps<J, C> {
     clock: C,
     committed: watch::Receiver<()>,
     fates: Arc<Notify>,
+    failures: Failures,
     running: BTreeMap<SinkName, Running>,
     /// Pumps that were told to end and have not yet, where no other takes their place.
     leaving: BTreeMap<SinkName, JoinHandle<()>>,
@@ -37,6 +40,7 @@ struct Running {
     settings: SinkSettings,
     view: SinkView,
     stop: oneshot::Sender<End>,
+    told: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -49,10 +53,19 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
         sinks: Vec<BuiltSink>,
         committed: watch::Receiver<()>,
         fates: Arc<Notify>,
+        failures: Failures,
     ) -> Self {
         let (running, leaving) = (BTreeMap::new(), BTreeMap::new());
-        let mut pumps =
-            Self { journal, clock, committed, fates, running, leaving, view: OutboxView::default() };
+        let mut pumps = Self {
+            journal,
+            clock,
+            committed,
+            fates,
+            failures,
+            running,
+            leaving,
+            view: OutboxView::default(),
+        };
         pumps.start_new(sinks);
         pumps
     }
@@ -107,7 +120,7 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
                 continue;
             }
             let stats = Arc::new(OutboxStats::default());
-            let (stop, told) = oneshot::channel();
+            let ((stop, end), told) = (oneshot::channel(), CancellationToken::new());
             let pump = outbox::pump(
                 self.journal.clone(),
                 self.clock.clone(),
@@ -115,18 +128,20 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
                 self.committed.clone(),
                 self.fates.clone(),
                 stats.clone(),
-                told,
+                end,
             );
             let (name, before) = (settings.name.clone(), self.leaving.remove(&settings.name));
+            let guard = (self.failures.clone(), format!("the pump of sink `{name}`"), told.clone());
             let task = tokio::spawn(async move {
                 // Two pumps of one sink would send the same twice.
                 if let Some(before) = before {
                     ended(name, before).await;
                 }
-                pump.await;
+                let (failures, what, told) = guard;
+                failures.guard(what, told, pump).await;
             });
             let view = SinkView { sink, audience: settings.audience, stats };
-            self.running.insert(settings.name.clone(), Running { settings, view, stop, task });
+            self.running.insert(settings.name.clone(), Running { settings, view, stop, told, task });
         }
         self.view.store(Arc::new(self.running.values().map(|running| running.view.clone()).collect()));
     }
@@ -135,7 +150,8 @@ impl<J: Journal, C: Clock> Pumps<J, C> {
 impl Running {
     /// Tells the pump to end; its task ends when it has.
     fn tell(self, how: End) -> JoinHandle<()> {
-        // A pump that is not there to be told has ended badly: its task says so.
+        self.told.cancel();
+        // A pump that is not there to be told has ended badly, and was reported.
         let _ = self.stop.send(how);
         self.task
     }

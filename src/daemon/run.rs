@@ -15,7 +15,7 @@ use crate::server::ReloadHandle;
 /// Within this time of SIGTERM the process has ended, whatever a sink does.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
-/// Runs until SIGTERM or SIGINT; SIGHUP reloads. A second signal ends at once.
+/// Runs until SIGTERM or SIGINT, or until it cannot go on, which is exit code 1; SIGHUP reloads. A second signal ends at once.
 ///
 /// # Errors
 /// Where the daemon cannot start.
@@ -31,14 +31,18 @@ pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
 
     // One at a time; a stop does not wait for it.
     let mut reloading = FuturesUnordered::new();
-    loop {
+    let code = loop {
         tokio::select! {
             _ = hangup.recv(), if reloading.is_empty() => reloading.push(reload(daemon.reloads())),
             Some(()) = reloading.next() => {}
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            why = daemon.failed() => {
+                tracing::error!(why, "the daemon cannot go on; it must be started again");
+                break ExitCode::FAILURE;
+            }
+            _ = terminate.recv() => break ExitCode::SUCCESS,
+            _ = interrupt.recv() => break ExitCode::SUCCESS,
         }
-    }
+    };
     tracing::info!("stopping");
     tell_service_manager(&[sd_notify::NotifyState::Stopping]);
     let stopped = tokio::select! {
@@ -49,7 +53,7 @@ pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
     if !stopped {
         tracing::warn!("ended before everything was sent; the rest goes out after the next start");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 async fn reload(handle: ReloadHandle) {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -11,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::daemon::emergency;
+use crate::daemon::failures::Failures;
 use crate::daemon::inbox::DaemonInbox;
 use crate::daemon::pumps::{self, Pumps};
 use crate::daemon::reload::{self, Loader, Reloader};
 use crate::journal::{Journal, JournalError, Sqlite};
 use crate::model::Clock;
+use crate::outbox::OutboxView;
 use crate::pipeline::{House, Pipeline, SharedHouse};
 use crate::scrape::Scraper;
 use crate::server::{self, Face, ReloadHandle};
@@ -62,6 +66,7 @@ pub struct Daemon {
     reload: ReloadHandle,
     house: SharedHouse,
     stop: CancellationToken,
+    failed: watch::Receiver<Option<String>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -85,6 +90,7 @@ impl Daemon {
 
         let stop = CancellationToken::new();
         let pipeline_stop = CancellationToken::new();
+        let failures = Failures::default();
         let (pages, scraped) = mpsc::channel(PAGES_WAITING);
         let (inbox, inbound) = mpsc::channel(INBOX_LENGTH);
         let (committed, commits) = watch::channel(());
@@ -93,11 +99,23 @@ impl Daemon {
         let scraper = Scraper::start(clock.clone(), &config.jobs, wanted, pages)
             .map_err(|errors| StartError::Unusable(errors.to_string()))?;
         // From here on nothing can fail.
-        let pumps = Pumps::start(journal.clone(), clock.clone(), sinks, commits, fates.clone());
+        let pumps =
+            Pumps::start(journal.clone(), clock.clone(), sinks, commits, fates.clone(), failures.clone());
         let outbox = pumps.view();
-        let inbound = DaemonInbox { pages: scraped, others: inbound, fates, stop: pipeline_stop.clone() };
+        let inbound = DaemonInbox {
+            pages: scraped,
+            others: inbound,
+            fates,
+            stop: pipeline_stop.clone(),
+            house_stop: stop.clone(),
+            failures: failures.clone(),
+        };
         let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbound, house.clone(), committed);
-        let pipeline = reload::PipelineTask { task: tokio::spawn(pipeline.run()), stop: pipeline_stop };
+        let guard = |what: &str, stop: &CancellationToken, work: BoxFuture<'static, ()>| {
+            tokio::spawn(failures.clone().guard(what.to_owned(), stop.clone(), work))
+        };
+        let task = guard("the pipeline", &pipeline_stop, pipeline.run().boxed());
+        let pipeline = reload::PipelineTask { task, stop: pipeline_stop };
         let (reload, requests) = ReloadHandle::new(clock.now());
         let reloader = Reloader { config, loader, clock: clock.clone(), inbox, scraper, pumps, pipeline };
         let face = Face {
@@ -107,12 +125,15 @@ impl Daemon {
             reload: reload.clone(),
             outbox: outbox.clone(),
         };
+        let watch = emergency::watch(clock.clone(), house.clone(), outbox.clone(), stop.clone());
+        let (told, failed) = watch::channel(None);
         let tasks = vec![
-            tokio::spawn(server::serve(listener, face, stop.child_token())),
-            tokio::spawn(reloader.run(requests, reload.clone(), stop.child_token())),
-            tokio::spawn(emergency::watch(clock, house.clone(), outbox, stop.child_token())),
+            guard("the operators' listener", &stop, server::serve(listener, face, stop.clone()).boxed()),
+            guard("the reloader", &stop, reloader.run(requests, reload.clone(), stop.clone()).boxed()),
+            guard("the watch over the journal", &stop, watch.boxed()),
+            tokio::spawn(tell_failure(failures.clone(), clock, outbox, told, stop.clone())),
         ];
-        Ok(Self { address, reload, house, stop, tasks })
+        Ok(Self { address, reload, house, stop, failed, tasks })
     }
 
     /// Where the operators' listener is; its real port where the configuration asked for port 0.
@@ -130,6 +151,14 @@ impl Daemon {
         self.house.clone()
     }
 
+    /// Waits until the daemon cannot go on, and says why; responders have been told then, as far as they could be.
+    pub async fn failed(&self) -> String {
+        match self.failed.clone().wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(why)) => why.clone(),
+            Ok(None) | Err(_) => "the daemon has stopped".to_owned(),
+        }
+    }
+
     /// Stops: commits what was decided, sends what was committed as far as the pumps' deadline allows.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -137,6 +166,24 @@ impl Daemon {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the daemon did not end well");
             }
+        }
+    }
+}
+
+/// Tells responders of the first failure, then whoever waits for it.
+async fn tell_failure<C: Clock>(
+    failures: Failures,
+    clock: C,
+    outbox: OutboxView,
+    told: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        why = failures.first() => {
+            emergency::tell_the_end(&clock, &why, &outbox).await;
+            told.send_replace(Some(why));
+            stop.cancelled().await;
         }
     }
 }

@@ -380,6 +380,8 @@ pub enum PageReason {
     DeliveryFailed,
     /// The journal cannot be written; told without it.
     JournalFailing,
+    /// A part of the daemon failed and the process ends; told without the journal.
+    DaemonFailing,
     /// For information: every symptom is over.
     Monitoring,
     /// For information: it is over.

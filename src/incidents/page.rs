@@ -61,6 +61,7 @@ const fn word(reason: PageReason) -> &'static str {
         PageReason::MeasurementLost => "is no longer fully measured",
         PageReason::DeliveryFailed => "could not be told everywhere",
         PageReason::JournalFailing => "cannot be written down",
+        PageReason::DaemonFailing => "is no longer watched",
         PageReason::Monitoring => "is only watched from here on",
         PageReason::Resolved => "is resolved",
     }

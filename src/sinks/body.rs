@@ -200,6 +200,7 @@ fn reason(reason: PageReason) -> &'static str {
         PageReason::MeasurementLost => "measurement_lost",
         PageReason::DeliveryFailed => "delivery_failed",
         PageReason::JournalFailing => "journal_failing",
+        PageReason::DaemonFailing => "daemon_failing",
         PageReason::Monitoring => "monitoring",
         PageReason::Resolved => "resolved",
     }

@@ -80,7 +80,7 @@ fn fits(body: &Value) {
     }
 }
 
-const REASONS: [PageReason; 9] = [
+const REASONS: [PageReason; 10] = [
     PageReason::Opened,
     PageReason::NotAcknowledged,
     PageReason::SeverityRaised,
@@ -88,6 +88,7 @@ const REASONS: [PageReason; 9] = [
     PageReason::MeasurementLost,
     PageReason::DeliveryFailed,
     PageReason::JournalFailing,
+    PageReason::DaemonFailing,
     PageReason::Monitoring,
     PageReason::Resolved,
 ];
