@@ -132,3 +132,72 @@ fn delivery(now: Timestamp, trouble: &Trouble, sink: &dyn Sink) -> Delivery {
         expires_at: now + REPEAT_AFTER,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::model::SinkName;
+    use crate::outbox::{BoxFuture, SinkView};
+
+    /// Time that stands still.
+    #[derive(Clone)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+        async fn sleep_until(&self, _at: Timestamp) {
+            std::future::pending().await
+        }
+    }
+
+    /// Answers at once, or never.
+    struct Fake {
+        name: SinkName,
+        hangs: bool,
+        sent: Arc<Mutex<Vec<Delivery>>>,
+    }
+
+    impl Sink for Fake {
+        fn name(&self) -> &SinkName {
+            &self.name
+        }
+        fn send<'a>(&'a self, delivery: &'a Delivery, _now: Timestamp) -> BoxFuture<'a, Outcome> {
+            Box::pin(async move {
+                if self.hangs {
+                    std::future::pending::<()>().await;
+                }
+                self.sent.lock().unwrap().push(delivery.clone());
+                Outcome::Delivered { answer: "ok".into() }
+            })
+        }
+    }
+
+    #[test]
+    fn a_sink_that_hangs_delays_no_other() {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let view = |name: &str, audience, hangs| SinkView {
+            sink: Arc::new(Fake { name: SinkName::new(name).unwrap(), hangs, sent: sent.clone() }),
+            audience,
+            stats: Arc::default(),
+        };
+        let outbox = OutboxView::default();
+        outbox.store(Arc::new(vec![
+            view("first", Audience::Responders, true),
+            view("page", Audience::Customers, false),
+            view("second", Audience::Responders, false),
+        ]));
+        assert_eq!(tell_the_end(&Still, "the pipeline panicked", &outbox).now_or_never(), None);
+        let sent = sent.lock().unwrap();
+        let told: Vec<_> = sent.iter().map(|delivery| delivery.sink.as_str()).collect();
+        assert_eq!(told, ["second"]);
+        let Message::Page(page) = &sent[0].message else { panic!("a page") };
+        assert_eq!(page.reason, PageReason::DaemonFailing);
+        assert!(page.details.starts_with("the pipeline panicked\n"), "{}", page.details);
+    }
+}
