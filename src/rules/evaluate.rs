@@ -129,21 +129,36 @@ struct Evaluation<'a> {
 
 impl Evaluation<'_> {
     fn run(&self) -> Outcome {
-        let elements = self.elements();
-        let (elements, health) = match elements {
-            Ok(elements) => (Some(elements), Ok(())),
-            Err(why) => (None, Err(why)),
+        let elements = match self.elements() {
+            Ok(elements) => elements,
+            Err(why) => return self.unanswered(why),
         };
-        let mut outcome = Outcome { health, ..Outcome::empty() };
+        let (outcome, current) = self.move_all(Some(&elements));
+        let limit = self.group.limit.unwrap_or(ALERTS_MAX).min(ALERTS_MAX);
+        if limit < current {
+            return self.unanswered(format!("exceeded limit of {limit} with {current} alerts"));
+        }
+        outcome
+    }
+
+    /// A rule that fails says nothing of its alerts: those that it has are missing, and nothing is recorded.
+    fn unanswered(&self, why: String) -> Outcome {
+        let (outcome, _) = self.move_all(None);
+        Outcome { samples: Vec::new(), health: Err(why), ..outcome }
+    }
+
+    /// Moves every alert that there is or that begins, and says how many are pending or count as firing.
+    fn move_all(&self, elements: Option<&BTreeMap<Labels, Element>>) -> (Outcome, usize) {
+        let mut outcome = Outcome::empty();
         let mut current = 0;
         let mut quiet = 0;
         let rows: BTreeMap<&Labels, &AlertRow> =
             self.alerts.of_rule(&self.rule.id).map(|row| (&row.key.labels, row)).collect();
-        let given = elements.iter().flat_map(BTreeMap::keys);
+        let given = elements.into_iter().flat_map(BTreeMap::keys);
         let keys: BTreeSet<&Labels> = rows.keys().copied().chain(given).collect();
         for labels in keys {
             let row = rows.get(labels).copied();
-            let element = elements.as_ref().and_then(|elements| elements.get(labels));
+            let element = elements.and_then(|elements| elements.get(labels));
             let is_counted = self.one(labels, row, element, elements.is_some(), &mut outcome);
             current += usize::from(is_counted);
             if let Some(element) = element {
@@ -157,11 +172,7 @@ impl Evaluation<'_> {
                 }
             }
         }
-        let limit = self.group.limit.unwrap_or(ALERTS_MAX).min(ALERTS_MAX);
-        if limit < current {
-            return Outcome::failed(format!("exceeded limit of {limit} with {current} alerts"));
-        }
-        outcome
+        (outcome, current)
     }
 
     fn key(&self, labels: &Labels) -> AlertKey {

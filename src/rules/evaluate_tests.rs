@@ -230,14 +230,23 @@ fn a_failed_query_is_missing_for_active_alerts() {
 }
 
 #[test]
-fn more_than_the_limit_leaves_alerts_untouched() {
-    let mut house = House::new("{alert: Many, expr: 'x > 0'}", "x{i=\"a\"} 1x5\nx{i=\"b\"} _ 1x5");
+fn over_its_limit_a_rule_fails_and_its_alerts_are_missing() {
+    let series = "x{i=\"a\"} 1 1 stale\nx{i=\"b\"} _ _ 1x20\nx{i=\"c\"} _ _ 1x6 stale";
+    let mut house = House::new("{alert: Many, expr: 'x > 0'}", series);
     house.group.limit = Some(1);
-    house.moves(0, 0);
-    let outcome = house.turn(15);
+    house.moves(0, 15);
+    let outcome = house.turn(30);
     assert_eq!(outcome.health, Err("exceeded limit of 1 with 2 alerts".to_owned()));
-    assert!(outcome.transitions.is_empty());
-    assert_eq!(house.states(), [StateName::Firing]);
+    assert!(outcome.samples.is_empty() && outcome.readings.is_empty());
+    // The one that was there is not evaluated any more; none of the others begins.
+    assert_eq!(house.alerts.rows().next().unwrap().missing_since, Some(at(15)));
+    assert_eq!(house.moves(45, 120), ["75 firing>lost: no data for 1m"]);
+    assert_eq!(house.states(), [StateName::Lost]);
+    house.group.limit = None;
+    assert_eq!(
+        house.moves(135, 135),
+        ["135 lost>resolved: its expression no longer holds", "135 ->firing: its expression holds"]
+    );
 }
 
 #[test]
