@@ -17,7 +17,7 @@ use super::draft::Draft;
 use super::event::{PageReason, Status, What, Why};
 use super::incident::{Escalation, Incident};
 use super::input::SinkReport;
-use super::settings::{EscalationPolicy, EscalationStep, SeverityMatch};
+use super::settings::{EscalationPolicy, EscalationStep, PolicyMatch};
 use super::{lifecycle, page};
 
 /// The default policy calls a second time after this, and then rests: one missed call must not be the end of it,
@@ -31,7 +31,7 @@ pub const REPEAT_AT_LEAST: Duration = Duration::from_secs(60);
 pub(super) fn default_policy(responders: &[SinkName]) -> Arc<[EscalationPolicy]> {
     let step = |after| EscalationStep { after, page: responders.to_vec(), repeat: None };
     let steps = vec![step(Duration::ZERO), step(CALLED_AGAIN_AFTER)];
-    Arc::from([EscalationPolicy { matches: SeverityMatch::default(), steps }])
+    Arc::from([EscalationPolicy { matches: PolicyMatch::default(), steps }])
 }
 
 /// Proposes the pages of one incident after it was `before`.
@@ -150,7 +150,7 @@ fn due(escalation: &Escalation, number: u32, step: &EscalationStep) -> Option<Ti
 /// The first policy for this severity and these components. One that names no severity is for `page_at` and above.
 fn select<'a>(config: &'a Config, incident: &Incident, severity: Severity) -> Option<&'a EscalationPolicy> {
     config.policies.iter().find(|policy| {
-        let SeverityMatch { severities, components } = &policy.matches;
+        let PolicyMatch { severities, components } = &policy.matches;
         let grave = match severities.is_empty() {
             true => config.settings.page_at <= severity,
             false => severities.contains(&severity),

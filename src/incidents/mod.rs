@@ -37,5 +37,5 @@ pub use event::{
 };
 pub use input::{Change, Command, CommandKind, Evaluation, Input, Readings, SinkReport};
 pub use settings::{
-    Cadence, EscalationPolicy, EscalationStep, Language, Publish, PublishMode, Settings, SeverityMatch,
+    Cadence, EscalationPolicy, EscalationStep, Language, PolicyMatch, Publish, PublishMode, Settings,
 };

@@ -113,14 +113,14 @@ pub enum PublishMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EscalationPolicy {
     /// Which incidents it is for.
-    pub matches: SeverityMatch,
+    pub matches: PolicyMatch,
     /// What happens, in order of time.
     pub steps: Vec<EscalationStep>,
 }
 
 /// Which incidents a policy is for; an empty set takes all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SeverityMatch {
+pub struct PolicyMatch {
     /// The severities.
     pub severities: BTreeSet<Severity>,
     /// The components, one of which must be affected.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::raw::{At, RawEscalation, RawEscalationMatch, RawStep, Wrong};
 use crate::delivery::Audience;
-use crate::incidents::{EscalationPolicy, EscalationStep, REPEAT_AT_LEAST, SeverityMatch};
+use crate::incidents::{EscalationPolicy, EscalationStep, REPEAT_AT_LEAST, PolicyMatch};
 use crate::model::{ComponentId, Graph, SinkName, format_duration, suggest};
 
 use super::Context;
@@ -47,7 +47,7 @@ fn policy(raw: RawEscalation, graph: &Graph, sinks: &Sinks, cx: &Context<'_>) ->
     Some(EscalationPolicy { matches, steps })
 }
 
-fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> SeverityMatch {
+fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> PolicyMatch {
     let components = raw.component.map(|all| all.0).unwrap_or_default().into_iter();
     let known = components.filter(|id| {
         let known = graph.get(&id.value).is_some();
@@ -62,7 +62,7 @@ fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> Severity
         }
         known
     });
-    SeverityMatch {
+    PolicyMatch {
         components: known.map(|id| id.value).collect(),
         severities: raw.severity.map(|all| all.0).unwrap_or_default().into_iter().map(|s| s.value).collect(),
     }

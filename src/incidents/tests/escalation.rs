@@ -9,7 +9,7 @@ use crate::model::*;
 
 fn policy(severities: &[Severity], steps: Vec<EscalationStep>) -> EscalationPolicy {
     let severities = severities.iter().copied().collect();
-    EscalationPolicy { matches: SeverityMatch { severities, ..SeverityMatch::default() }, steps }
+    EscalationPolicy { matches: PolicyMatch { severities, ..PolicyMatch::default() }, steps }
 }
 
 fn step(after: u64, to: &str, repeat: Option<u64>) -> EscalationStep {

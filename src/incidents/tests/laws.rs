@@ -87,7 +87,7 @@ fn play(steps: &[(u64, Step)], policies: Vec<EscalationPolicy>) -> World {
 fn nagging() -> Vec<EscalationPolicy> {
     let step = |after, repeat| EscalationStep { after: minutes(after), page: vec![sink("ops")], repeat };
     let steps = vec![step(5, Some(minutes(15))), step(7, None), step(20, Some(minutes(10)))];
-    vec![EscalationPolicy { matches: SeverityMatch::default(), steps }]
+    vec![EscalationPolicy { matches: PolicyMatch::default(), steps }]
 }
 
 fn same(a: &Book, b: &Book) {
