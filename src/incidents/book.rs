@@ -48,7 +48,10 @@ impl Config {
         policies: Arc<[EscalationPolicy]>,
         responders: Vec<SinkName>,
     ) -> Self {
-        let policies = if policies.is_empty() { escalate::default_policy(&responders) } else { policies };
+        let policies = match policies.is_empty() {
+            true => escalate::default_policy(settings.page_at, &responders),
+            false => policies,
+        };
         let words = Words::new(settings.language, settings.timezone);
         Self { settings, graph, policies, responders, words }
     }

@@ -7,6 +7,7 @@
 //! A policy starts when its incident opens, again when the severity rises above that it started for, and again at
 //! a relapse that nobody took on. An acknowledgement stops it; while an incident is only watched it rests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,11 +28,13 @@ const CALLED_AGAIN_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The least time between two pages of one step, whatever its policy says.
 pub const REPEAT_AT_LEAST: Duration = Duration::from_secs(60);
 
-/// The policy of those who write none: every responder at once, and once more.
-pub(super) fn default_policy(responders: &[SinkName]) -> Arc<[EscalationPolicy]> {
+/// The policy of those who write none: from `page_at` on every responder at once, and once more.
+pub(super) fn default_policy(page_at: Severity, responders: &[SinkName]) -> Arc<[EscalationPolicy]> {
     let step = |after| EscalationStep { after, page: responders.to_vec(), repeat: None };
     let steps = vec![step(Duration::ZERO), step(CALLED_AGAIN_AFTER)];
-    Arc::from([EscalationPolicy { matches: PolicyMatch::default(), steps }])
+    let severities = Severity::ALL.into_iter().filter(|severity| page_at <= *severity).collect();
+    let matches = PolicyMatch { severities, components: BTreeSet::new() };
+    Arc::from([EscalationPolicy { matches, steps }])
 }
 
 /// Proposes the pages of one incident after it was `before`.
@@ -147,15 +150,13 @@ fn due(escalation: &Escalation, number: u32, step: &EscalationStep) -> Option<Ti
     }
 }
 
-/// The first policy for this severity and these components. One that names no severity is for `page_at` and above.
+/// The first policy for this severity and these components. What it does not name it takes all of.
 fn select<'a>(config: &'a Config, incident: &Incident, severity: Severity) -> Option<&'a EscalationPolicy> {
     config.policies.iter().find(|policy| {
         let PolicyMatch { severities, components } = &policy.matches;
-        let grave = match severities.is_empty() {
-            true => config.settings.page_at <= severity,
-            false => severities.contains(&severity),
-        };
-        grave && (components.is_empty() || components.iter().any(|id| incident.components.contains_key(id)))
+        let of_severity = severities.is_empty() || severities.contains(&severity);
+        of_severity
+            && (components.is_empty() || components.iter().any(|id| incident.components.contains_key(id)))
     })
 }
 

@@ -18,7 +18,8 @@ pub struct Settings {
     pub language: Language,
     /// A firing symptom of this severity or above opens an incident.
     pub open_at: Severity,
-    /// A cause or backlog of this severity or above opens an internal one; this severity or above is paged.
+    /// A cause or backlog of this severity or above opens an internal one; this severity or above is paged where
+    /// no policy says otherwise.
     pub page_at: Severity,
     /// How long after its last move an incident without a firing symptom still takes in related alerts.
     pub correlate_within: Duration,

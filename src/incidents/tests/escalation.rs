@@ -118,6 +118,21 @@ fn a_message_that_never_arrives_is_told_once_to_those_who_can_be_reached() {
 }
 
 #[test]
+fn a_policy_that_names_no_severity_is_for_all() {
+    let mut world = World::with(Settings::default(), vec![policy(&[], vec![step(0, "ops", None)])]);
+    world.at("10:00", [fires("Slow", Minor, "crm")]);
+    world.at("10:05", [fires("Slow", Major, "crm")]);
+    assert_eq!(pages(&world.log), ["10:00:00 Opened → ops", "10:05:00 SeverityRaised → ops"]);
+}
+
+#[test]
+fn without_a_policy_the_bar_of_pages_decides() {
+    let mut world = World::with(Settings { page_at: Critical, ..Settings::default() }, Vec::new());
+    assert!(pages(&world.at("10:00", [fires("Errors", Major, "crm")])).is_empty());
+    assert_eq!(pages(&world.at("10:05", [fires("Errors", Critical, "crm")])).len(), 1);
+}
+
+#[test]
 fn a_policy_may_be_for_some_components_only() {
     let mut only_billing = policy(&[], vec![step(0, "billing-team", None)]);
     only_billing.matches.components.insert(id("billing"));
