@@ -11,7 +11,7 @@ use crate::model::yaml::{Content, Node};
 use crate::model::{ComponentId, ComponentStatus, Place, Severity, Span, format_value};
 
 use super::Role;
-use super::file::{ON_MISSING, annotations, optional_duration};
+use super::file::{ON_MISSING, annotations, measurable, optional_duration};
 use super::ladder::{Ladder, Rung};
 use super::limit::Limit;
 use super::reader::{Fields, Reader};
@@ -94,7 +94,7 @@ fn breakdown(
     reader: &mut Reader<'_>,
     fields: &mut Fields<'_>,
 ) -> (Option<Breakdown>, Vec<(ComponentId, Place)>) {
-    let expr = fields.take("breakdown").and_then(|node| reader.expression(node, "`breakdown`"));
+    let expr = fields.take("breakdown").and_then(|node| measurable(reader, node, "`breakdown`"));
     let Some(node) = fields.take("breakdown_components") else {
         return (expr.map(|expr| Breakdown { expr, components: BTreeMap::new() }), Vec::new());
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::model::yaml::{self, Content, Node, Scalar};
 use crate::model::{METRIC_NAME, Place, Problem, Problems, RuleId, Severity};
+use crate::promql::{Expr, ValueType};
 
 use super::ladder::{Ladder, OnMissing, Rung};
 use super::limit::Limit;
@@ -239,14 +240,14 @@ fn named<'n>(reader: &mut Reader<'_>, fields: &mut Fields<'n>) -> Option<Named<'
     }
 }
 
-fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> Option<crate::promql::Expr> {
+fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> Option<Expr> {
     let node = fields.take("expr");
     match node {
         Some(Node { content: Content::Scalar(scalar), .. }) if scalar.value.trim().is_empty() => {
             reader.error(scalar.at, "`expr` is empty");
             None
         }
-        Some(node) => reader.expression(node, "`expr`"),
+        Some(node) => measurable(reader, node, "`expr`"),
         None => {
             // A key that is only mistyped is told as such.
             if fields.misspelt(["expr"]).is_none() {
@@ -255,6 +256,21 @@ fn expression(reader: &mut Reader<'_>, fields: &mut Fields<'_>, what: &str) -> O
             None
         }
     }
+}
+
+/// An expression that a rule can use: one that gives numbers, alone or one for each series.
+pub(super) fn measurable(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Expr> {
+    let expr = reader.expression(node, what)?;
+    let given = expr.value_type();
+    let hint = match given {
+        ValueType::Scalar | ValueType::Vector => return Some(expr),
+        ValueType::Matrix => "put the range in a function, as in `rate(x[5m])`",
+        ValueType::Text => "write the expression without the quotes around it",
+    };
+    let message =
+        format!("{what} gives a {}, and a rule needs a scalar or an instant vector", given.as_str());
+    reader.error_with_hint(node.at, message, hint);
+    None
 }
 
 /// Two rules of one name and the same labels are legal in a group, but hardly meant.

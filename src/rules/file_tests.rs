@@ -108,6 +108,23 @@ fn all_problems_of_a_file_are_told_at_once_each_with_its_place() {
 }
 
 #[test]
+fn an_expression_that_gives_no_numbers_is_refused() {
+    let text = "`expr` gives a string, and a rule needs a scalar or an instant vector (hint: write the expression \
+                without the quotes around it)";
+    let range = "gives a range vector, and a rule needs a scalar or an instant vector (hint: put the range in a \
+                 function, as in `rate(x[5m])`)";
+    check("alert: A\nexpr: '\"up == 0\"'", &[&format!("5:11: {text}")]);
+    check("record: a\nexpr: ('x')", &[&format!("5:11: {text}")]);
+    check("alert: A\nexpr: up[5m]", &[&format!("5:11: `expr` {range}")]);
+    check("detect: A\nexpr: (up[5m])\nabove: {minor: 1}", &[&format!("5:11: `expr` {range}")]);
+    check(
+        "detect: A\nexpr: up\nabove: {minor: 1}\nbreakdown: up[5m]",
+        &[&format!("7:16: `breakdown` {range}")],
+    );
+    check("alert: A\nexpr: '1'", &[]);
+}
+
+#[test]
 fn a_problem_in_promql_points_into_the_expression() {
     for (expr, line, column) in [
         ("expr: up + bogus(x)", 5, 16),
