@@ -137,7 +137,7 @@ fn turn(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
             draft.push(id, What::StatusChanged { from, to, watch_until }, why.clone());
         }
         // Naming a cause while symptoms are over, or its end, changes nothing before the watch passes.
-        (Status::Monitoring, Status::Monitoring) => end_watch(draft, id),
+        (Status::Monitoring, Status::Monitoring) => end_watch(draft, id, why),
         _ if from == to => {}
         _ => draft.push(id, What::StatusChanged { from, to, watch_until: None }, why.clone()),
     }
@@ -161,16 +161,18 @@ fn watch(config: &Config, breaks: u32) -> Duration {
     doubled.min(config.settings.watch_cap.max(config.settings.watch))
 }
 
-fn end_watch(draft: &mut Draft<'_>, id: IncidentId) {
+fn end_watch(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
-    let passed = incident.watch_until.is_none_or(|until| until <= draft.now());
-    if !passed {
+    let until = incident.watch_until.unwrap_or(draft.now());
+    if draft.now() < until {
         return;
     }
-    let by = blockers(incident, |at| draft.config().words.time(at, draft.now()));
+    // Times are said as of the watch's end, so that the same blockers have the same words on the next day too.
+    let by = blockers(incident, |at| draft.config().words.time(at, until));
     if !by.is_empty() {
-        if incident.held_by.is_empty() {
-            draft.push(id, What::Held { by }, Why::WatchPassed);
+        if by != incident.held_by {
+            let why = if incident.held_by.is_empty() { &Why::WatchPassed } else { why };
+            draft.push(id, What::Held { by }, why.clone());
         }
         return;
     }

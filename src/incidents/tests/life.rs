@@ -165,6 +165,38 @@ fn a_lost_cause_holds_what_was_watched_long_enough() {
 }
 
 #[test]
+fn what_holds_it_is_told_again_when_it_is_something_else_and_then_only() {
+    let mut world = World::new();
+    let together = [fires("Errors", Major, "crm"), cause("Disk", Major, "user-db")];
+    world.at("10:00", together.into_iter().chain([backlog("Queue", Minor, "analytics")]));
+    world.at("10:05", [resolves("Errors"), goes_missing("Disk")]);
+    world.until(clock("10:30"));
+    world.at("10:40", [fires("Queue", Major, "analytics")]);
+    world.at("11:00", [resolves("Disk")]);
+    world.at("11:10", [goes_missing("Queue")]);
+    // Neither time nor a new day makes it news.
+    world.until(clock("23:00"));
+    world.away_until("27:00");
+    let held = world.log.iter().filter_map(|event| match &event.what {
+        What::Held { by } => Some(format!("{} {} ({})", said(event.at), by.join(", "), event.why)),
+        _ => None,
+    });
+    let host = "{instance=\"db-7.internal:9187\"}";
+    assert_eq!(
+        held.collect::<Vec<_>>(),
+        [
+            format!(
+                "10:20:00 Disk{host} is not measured since 10:04, Queue{host} is not drained (the watch passed without a relapse)"
+            ),
+            format!("11:00:00 Queue{host} is not drained (Disk{host}: it is resolved)"),
+            format!("11:10:00 Queue{host} is not measured since 11:09 (Queue{host}: it is lost)"),
+        ]
+    );
+    world.at("27:10", [resolves("Queue")]);
+    assert_eq!(world.the().status, Status::Resolved);
+}
+
+#[test]
 fn a_backlog_alone_is_watched_once_it_is_drained() {
     let mut world = World::new();
     world.at("10:00", [backlog("Queue", Major, "analytics")]);
