@@ -10,7 +10,7 @@ use crate::rules::{AlertState, Role, Transition};
 use super::affected;
 use super::book::Config;
 use super::draft::Draft;
-use super::event::{Exposure, Member, Status, What, Why};
+use super::event::{Exposure, Family, Member, Status, What, Why};
 use super::incident::Incident;
 
 /// Takes one transition in, and says which incident it touched.
@@ -52,7 +52,11 @@ enum Home {
 /// Where a firing alert belongs that is in no open incident; `None` where it alone is no reason for one.
 fn home(draft: &Draft<'_>, transition: &Transition) -> Option<Home> {
     let key = transition.facts.incident_key.as_deref();
-    let same_key = |incident: &Incident| key.is_some() && incident.key.as_deref() == key;
+    let family = Family::of(&transition.key, &transition.facts);
+    let same_key = |incident: &Incident| {
+        (key.is_some() && incident.key.as_deref() == key)
+            || family.as_ref().is_some_and(|family| incident.families.contains(family))
+    };
     if let Some(id) = find(draft, |incident| incident.is_open() && same_key(incident)) {
         return Some(Home::Open(id));
     }

@@ -125,6 +125,26 @@ pub struct Member {
     pub worst: Severity,
 }
 
+/// What keeps alerts together that neither a component nor a key of their own does: their name, and their rule's
+/// group, whose labels they share. Variants of a rule under one name, by severity say, are one family.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Family {
+    alert: String,
+    group: String,
+}
+
+impl Family {
+    /// The family of an alert; `None` for one that has a component or a key.
+    pub(super) fn of(key: &AlertKey, facts: &AlertFacts) -> Option<Self> {
+        if facts.component.is_some() || facts.incident_key.is_some() {
+            return None;
+        }
+        let rule = key.rule.as_str();
+        let group = rule.rfind(&format!("/{}", facts.name)).map_or(rule, |end| &rule[..end]);
+        Some(Self { alert: facts.name.clone(), group: group.to_owned() })
+    }
+}
+
 impl Member {
     /// What it tells.
     pub fn role(&self) -> Role {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 use crate::rules::{AlertKey, Role};
 
-use super::event::{Event, Exposure, Impact, Member, Page, PageReason, Post, Span, Status, What};
+use super::event::{Event, Exposure, Family, Impact, Member, Page, PageReason, Post, Span, Status, What};
 
 /// Something with the time at which it was decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,6 +144,8 @@ pub struct Incident {
     pub(super) active_symptoms: usize,
     /// Components with an alert of their own in it, over its life.
     pub(super) alerting: BTreeSet<ComponentId>,
+    /// The families of alerts that are or were in it.
+    pub(super) families: BTreeSet<Family>,
     /// Whether responders know that a measurement is missing.
     pub(super) loss_paged: bool,
     /// Whether its start is that of a symptom, not of a cause that was known before.
@@ -191,6 +193,7 @@ impl Incident {
             cause_known: false,
             active_symptoms: 0,
             alerting: BTreeSet::new(),
+            families: BTreeSet::new(),
             loss_paged: false,
             started_by_symptom: false,
         })

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::model::{ComponentId, ComponentStatus, Timestamp};
 use crate::rules::{AlertState, Role};
 
-use super::event::{Event, Exposure, Member, Page, PageReason, Post, Span, Status, What};
+use super::event::{Event, Exposure, Family, Member, Page, PageReason, Post, Span, Status, What};
 use super::incident::{Dated, Escalation, Incident, Line, Said, Undelivered};
 
 impl Incident {
@@ -80,6 +80,7 @@ impl Incident {
             self.identified_at.get_or_insert(at);
         }
         self.alerting.extend(member.facts.component.clone());
+        self.families.extend(Family::of(&member.key, &member.facts));
         self.moved_at = at;
         self.members.insert(member.key.clone(), member);
         if self.loss_paged {

@@ -50,6 +50,7 @@ pub enum Does {
 #[derive(Clone)]
 pub struct Move {
     name: String,
+    instance: String,
     component: String,
     does: Does,
     role: Role,
@@ -59,6 +60,10 @@ pub struct Move {
 impl Move {
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+    pub fn of(mut self, instance: &str) -> Self {
+        self.instance = instance.to_owned();
         self
     }
     pub fn does(mut self, does: Does) -> Self {
@@ -73,7 +78,8 @@ impl Move {
 
 fn a_move(name: &str, component: &str, does: Does) -> Move {
     let (name, component) = (name.to_owned(), component.to_owned());
-    Move { name, component, does, role: Role::Symptom, change: |_| {} }
+    let instance = "db-7.internal:9187".to_owned();
+    Move { name, instance, component, does, role: Role::Symptom, change: |_| {} }
 }
 
 /// A symptom fires; an empty component is none.
@@ -108,7 +114,7 @@ pub struct World {
     pub log: Vec<Event>,
     pub settings: Settings,
     policies: Vec<EscalationPolicy>,
-    alerts: BTreeMap<String, (AlertState, AlertFacts)>,
+    alerts: BTreeMap<AlertKey, (AlertState, AlertFacts)>,
 }
 
 fn component(text: &str, name: &str, group: Option<&str>, public: bool, on: &[(&str, bool)]) -> Component {
@@ -237,14 +243,18 @@ impl World {
     }
 
     pub fn transition(&mut self, moved: &Move) -> Transition {
-        let before = self.alerts.get(&moved.name).cloned();
+        let key = AlertKey {
+            labels: key(&moved.name).labels.with("instance", &moved.instance),
+            ..key(&moved.name)
+        };
+        let before = self.alerts.get(&key).cloned();
         let mut facts = before.as_ref().map_or_else(|| facts(moved), |(_, facts)| facts.clone());
         (moved.change)(&mut facts);
         let to = self.state(before.as_ref().map(|(state, _)| state), moved.does);
-        self.alerts.insert(moved.name.clone(), (to.clone(), facts.clone()));
+        self.alerts.insert(key.clone(), (to.clone(), facts.clone()));
         let from = before.map(|(state, _)| state.name());
         let because = format!("it is {}", to.name().as_str());
-        Transition { key: key(&moved.name), from, to, facts, because }
+        Transition { key, from, to, facts, because }
     }
 
     /// An alert crosses half a minute before it fires, as after a `for` of that length.

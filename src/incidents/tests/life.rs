@@ -1,10 +1,11 @@
 //! Opened, joined, identified, monitored, held, resolved, reopened.
 
 use super::harness::*;
+use crate::incidents::event::Family;
 use crate::incidents::*;
 use crate::model::Severity::{Critical, Major, Minor};
 use crate::model::*;
-use crate::rules::Transition;
+use crate::rules::{AlertKey, Transition};
 
 #[test]
 fn a_symptom_opens_at_its_bar_and_a_cause_at_the_bar_of_pages() {
@@ -250,6 +251,50 @@ fn a_storm_is_one_incident_and_a_handful_of_messages() {
     assert_eq!(world.the().members.len(), 10_000);
     assert_eq!((posts(&events).len(), pages(&events).len()), (1, 1));
     assert!(world.the().pages[0].item.details.lines().count() < 60);
+}
+
+#[test]
+fn a_rule_without_a_component_makes_one_incident_and_one_page_of_all_its_alerts() {
+    let mut world = World::new();
+    let down = |n: usize| fires("InstDown", Major, "").of(&format!("host-{n:03}"));
+    let up = |n: usize| resolves("InstDown").of(&format!("host-{n:03}"));
+    let events = world.at("10:00", (0..200).map(down));
+    assert_eq!((world.the().members.len(), pages(&events).len()), (200, 1));
+    let incident = world.the();
+    assert_eq!((&*incident.title, incident.exposure, &incident.key), ("InstDown", Exposure::Internal, &None));
+    let details = &incident.pages[0].item.details;
+    assert!(details.contains("host-019") && !details.contains("host-020"), "{details}");
+    assert!(details.contains("180 more"), "{details}");
+    // Later ones join while it is open, and reopen it a while after.
+    world.at("10:10", [down(200)]);
+    world.at("10:20", (0..201).map(up));
+    world.until(clock("10:40"));
+    assert_eq!((world.the().members.len(), world.the().status), (201, Status::Resolved));
+    world.at("11:00", [down(201)]);
+    assert_eq!((world.the().reopened, world.the().status), (1, Status::Investigating));
+    // A rule of the same name with a component or a key goes by that.
+    world.at("11:01", [fires("InstDown", Major, "billing").of("host-300")]);
+    world.at("11:02", [down(301).with(|facts| facts.incident_key = Some("rack-7".to_owned()))]);
+    assert_eq!(
+        world.book.incidents().map(|incident| incident.members.len()).collect::<Vec<_>>(),
+        [202, 1, 1]
+    );
+    assert_eq!(world.restored().incidents().collect::<Vec<_>>(), world.book.incidents().collect::<Vec<_>>());
+}
+
+#[test]
+fn variants_of_a_rule_in_one_group_are_a_family_and_those_of_other_groups_are_not() {
+    let family = |group: &str, name: &str, nth: usize| {
+        let mut world = World::new();
+        let fired = world.transition(&fires(name, Major, ""));
+        let key = AlertKey { rule: RuleId::new(group, name, nth), ..fired.key };
+        Family::of(&key, &fired.facts)
+    };
+    assert_eq!(family("disks", "Full", 0), family("disks", "Full", 1));
+    assert_eq!(family("a/Full", "Full", 0), family("a/Full", "Full", 3));
+    assert_ne!(family("disks", "Full", 0), family("nodes", "Full", 0));
+    assert_ne!(family("disks", "Full", 0), family("disks", "Fuller", 0));
+    assert_ne!(family("disks", "a/Full", 0), family("disks/a", "Full", 0));
 }
 
 #[test]
