@@ -126,7 +126,7 @@ impl Scalar for RawMapped {
 section! {
     /// Whom to page about some incidents.
     pub struct RawEscalation as "an escalation policy" with at {
-        /// Which incidents it is for; those of `page_at` and above where it is left out.
+        /// Which incidents it is for; all where it is left out.
         r#match: RawEscalationMatch,
         /// What happens, in order of time.
         #[schemars(required)]
@@ -139,7 +139,7 @@ section! {
 section! {
     /// Which incidents a policy is for.
     pub struct RawEscalationMatch as "`match`" {
-        /// The severities; `page_at` and above where they are left out.
+        /// The severities; all where they are left out.
         severity: OneOrMany<At<Severity>>,
         /// The components, one of which must be affected; any where they are left out.
         component: OneOrMany<At<ComponentId>>,
