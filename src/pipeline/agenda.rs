@@ -1,9 +1,10 @@
 //! Which group is evaluated when.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Labels, Timestamp};
+use crate::model::{Labels, RuleId, Timestamp};
 use crate::rules::Group;
 
 /// What is known of a group's last evaluation.
@@ -13,8 +14,8 @@ pub struct GroupReport {
     pub evaluated_at: Option<Timestamp>,
     /// How long it took, by the clock of the house.
     pub took: Duration,
-    /// What its rules said where they failed: (rule, error).
-    pub failures: Vec<(String, String)>,
+    /// What those of its rules said that failed.
+    pub failures: BTreeMap<RuleId, String>,
 }
 
 /// A group with its place in time.
@@ -104,12 +105,12 @@ impl Entry {
     /// Logs which rules fail since this evaluation, and which do no longer.
     fn tell_changes(&self, report: &GroupReport) {
         let (file, group) = (&*self.group.file, &*self.group.name);
-        for (rule, error) in report.failures.iter().filter(|failure| !self.report.failures.contains(failure)) {
-            tracing::warn!(file, group, rule, error, "a rule cannot be evaluated");
+        let before = &self.report.failures;
+        for (rule, error) in report.failures.iter().filter(|(rule, error)| before.get(rule) != Some(error)) {
+            tracing::warn!(file, group, %rule, error, "a rule cannot be evaluated");
         }
-        let fails = |rule: &String| report.failures.iter().any(|(failing, _)| failing == rule);
-        for (rule, _) in self.report.failures.iter().filter(|(rule, _)| !fails(rule)) {
-            tracing::info!(file, group, rule, "a rule can be evaluated again");
+        for rule in before.keys().filter(|rule| !report.failures.contains_key(rule)) {
+            tracing::info!(file, group, %rule, "a rule can be evaluated again");
         }
     }
 

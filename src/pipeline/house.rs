@@ -136,7 +136,9 @@ impl House {
                 rules::evaluate(rule, &group, &self.alerts, &self.window, at, &self.rulebook.context);
             match &outcome.health {
                 Ok(()) => self.window.append(&rule.id, at, &outcome.samples),
-                Err(error) => evaluated.failures.push((rule.name.clone(), error.clone())),
+                Err(error) => {
+                    evaluated.failures.insert(rule.id.clone(), error.clone());
+                }
             }
             evaluated.outcomes.push(outcome);
         }
@@ -225,7 +227,7 @@ fn longest_window(demands: &[Demand]) -> Duration {
 #[derive(Debug, Default)]
 pub(super) struct Evaluated {
     pub outcomes: Vec<Outcome>,
-    pub failures: Vec<(String, String)>,
+    pub failures: BTreeMap<RuleId, String>,
 }
 
 impl Inbound {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::raw::{At, RawEscalation, RawEscalationMatch, RawStep, Wrong};
 use crate::delivery::Audience;
-use crate::incidents::{EscalationPolicy, EscalationStep, REPEAT_AT_LEAST, PolicyMatch};
+use crate::incidents::{EscalationPolicy, EscalationStep, PolicyMatch, REPEAT_AT_LEAST};
 use crate::model::{ComponentId, Graph, SinkName, format_duration, suggest};
 
 use super::Context;

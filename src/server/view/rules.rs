@@ -41,18 +41,12 @@ impl GroupView {
 }
 
 impl RuleView {
-    /// Failures go by name: of rules that share one, all show what any of them said.
     fn new(rule: &Rule, report: &GroupReport) -> Self {
-        let said: Vec<&str> = report
-            .failures
-            .iter()
-            .filter(|(name, _)| *name == rule.name)
-            .map(|(_, error)| error.as_str())
-            .collect();
-        let health = match (report.evaluated_at, said.is_empty()) {
+        let last_error = report.failures.get(&rule.id).cloned();
+        let health = match (report.evaluated_at, &last_error) {
             (None, _) => "unknown",
-            (Some(_), true) => "ok",
-            (Some(_), false) => "failing",
+            (Some(_), None) => "ok",
+            (Some(_), Some(_)) => "failing",
         };
         Self {
             name: rule.name.clone(),
@@ -63,7 +57,7 @@ impl RuleView {
             },
             component: rule.component.as_ref().map(ToString::to_string),
             health,
-            last_error: (!said.is_empty()).then(|| said.join("; ")),
+            last_error,
         }
     }
 }
@@ -93,7 +87,7 @@ mod tests {
         let after = shown(&GroupReport {
             evaluated_at: Some(Timestamp::from_secs(0)),
             took: Duration::from_millis(1500),
-            failures: vec![("Slow".to_owned(), "two series where one is expected".to_owned())],
+            failures: [(groups[0].rules[1].id.clone(), "two series where one is expected".to_owned())].into(),
         });
         let rule = |name: &str, kind: &str, component: Option<&str>, error: Option<&str>| {
             let health = if error.is_some() { "failing" } else { "ok" };

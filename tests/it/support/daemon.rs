@@ -131,11 +131,15 @@ impl Daemon {
             list.iter().map(|target| target["last_scrape"].to_string()).collect::<Vec<_>>()
         };
         let mut pause = tokio::time::interval(Duration::from_millis(50));
-        for _ in 0..count {
-            let before = last().await;
-            while last().await.iter().zip(&before).any(|(now, before)| now == before) {
-                pause.tick().await;
+        let scraping = async {
+            for _ in 0..count {
+                let before = last().await;
+                while last().await.iter().zip(&before).any(|(now, before)| now == before) {
+                    pause.tick().await;
+                }
             }
-        }
+        };
+        let scraped = tokio::time::timeout(Duration::from_secs(60), scraping).await;
+        assert!(scraped.is_ok(), "no {count} scrapes of each target within 60 s:\n{}", self.program.said());
     }
 }
