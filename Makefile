@@ -31,7 +31,7 @@ unit:
 	$(CARGO) test
 
 bench:
-	$(CARGO) bench
+	$(CARGO) bench --bench exposition
 
 # SHARED is the folder with the public conformance data, which is not part of this repository.
 conformance:
