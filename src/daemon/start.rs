@@ -64,7 +64,6 @@ pub enum StartError {
 pub struct Daemon {
     address: SocketAddr,
     reload: ReloadHandle,
-    house: SharedHouse,
     stop: CancellationToken,
     failed: watch::Receiver<Option<String>>,
     tasks: Vec<JoinHandle<()>>,
@@ -118,14 +117,8 @@ impl Daemon {
         let pipeline = reload::PipelineTask { task, stop: pipeline_stop };
         let (reload, requests) = ReloadHandle::new(clock.now());
         let reloader = Reloader { config, loader, clock: clock.clone(), inbox, scraper, pumps, pipeline };
-        let face = Face {
-            house: house.clone(),
-            journal,
-            clock: clock.clone(),
-            reload: reload.clone(),
-            outbox: outbox.clone(),
-        };
-        let watch = emergency::watch(clock.clone(), house.clone(), outbox.clone(), stop.clone());
+        let face = Face { house: house.clone(), journal, reload: reload.clone(), outbox: outbox.clone() };
+        let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![
             guard("the operators' listener", &stop, server::serve(listener, face, stop.clone()).boxed()),
@@ -133,7 +126,7 @@ impl Daemon {
             guard("the watch over the journal", &stop, watch.boxed()),
             tokio::spawn(tell_failure(failures.clone(), clock, outbox, told, stop.clone())),
         ];
-        Ok(Self { address, reload, house, stop, failed, tasks })
+        Ok(Self { address, reload, stop, failed, tasks })
     }
 
     /// Where the operators' listener is; its real port where the configuration asked for port 0.
@@ -144,11 +137,6 @@ impl Daemon {
     /// How to ask for a reload.
     pub fn reloads(&self) -> ReloadHandle {
         self.reload.clone()
-    }
-
-    /// The house, to look at.
-    pub fn house(&self) -> SharedHouse {
-        self.house.clone()
     }
 
     /// Waits until the daemon cannot go on, and says why; responders have been told then, as far as they could be.

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::journal::Journal;
-use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::SharedHouse;
 use crate::server::{ReloadHandle, api, lifecycle, metrics};
@@ -21,13 +20,11 @@ use crate::server::{ReloadHandle, api, lifecycle, metrics};
 const BODY_LIMIT_BYTES: usize = 64 << 10;
 
 /// What handlers look at.
-pub struct Face<J, C> {
+pub struct Face<J> {
     /// The house.
     pub house: SharedHouse,
     /// The journal.
     pub journal: J,
-    /// The clock.
-    pub clock: C,
     /// How to ask for a reload.
     pub reload: ReloadHandle,
     /// The running sinks.
@@ -35,7 +32,7 @@ pub struct Face<J, C> {
 }
 
 /// Serves until `stop`; requests under way are finished.
-pub async fn serve<J: Journal, C: Clock>(listener: TcpListener, face: Face<J, C>, stop: CancellationToken) {
+pub async fn serve<J: Journal>(listener: TcpListener, face: Face<J>, stop: CancellationToken) {
     let served =
         axum::serve(listener, router(face)).with_graceful_shutdown(async move { stop.cancelled().await });
     if let Err(error) = served.await {
@@ -43,18 +40,18 @@ pub async fn serve<J: Journal, C: Clock>(listener: TcpListener, face: Face<J, C>
     }
 }
 
-fn router<J: Journal, C: Clock>(face: Face<J, C>) -> Router {
+fn router<J: Journal>(face: Face<J>) -> Router {
     Router::new()
         .route("/-/healthy", get(lifecycle::healthy))
-        .route("/-/ready", get(lifecycle::ready::<J, C>))
-        .route("/-/reload", post(lifecycle::reload::<J, C>).put(lifecycle::reload::<J, C>))
-        .route("/metrics", get(metrics::metrics::<J, C>))
-        .route("/api/fogsignal/v1/incidents", get(api::incidents::<J, C>))
-        .route("/api/fogsignal/v1/incidents/{id}", get(api::incident::<J, C>))
-        .route("/api/fogsignal/v1/alerts", get(api::alerts::<J, C>))
-        .route("/api/fogsignal/v1/rules", get(api::rules::<J, C>))
-        .route("/api/fogsignal/v1/targets", get(api::targets::<J, C>))
-        .route("/api/fogsignal/v1/deliveries", get(api::deliveries::<J, C>))
+        .route("/-/ready", get(lifecycle::ready::<J>))
+        .route("/-/reload", post(lifecycle::reload::<J>).put(lifecycle::reload::<J>))
+        .route("/metrics", get(metrics::metrics::<J>))
+        .route("/api/fogsignal/v1/incidents", get(api::incidents::<J>))
+        .route("/api/fogsignal/v1/incidents/{id}", get(api::incident::<J>))
+        .route("/api/fogsignal/v1/alerts", get(api::alerts::<J>))
+        .route("/api/fogsignal/v1/rules", get(api::rules::<J>))
+        .route("/api/fogsignal/v1/targets", get(api::targets::<J>))
+        .route("/api/fogsignal/v1/deliveries", get(api::deliveries::<J>))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(CatchPanicLayer::new())

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::incidents::Status;
 use crate::journal::Journal;
-use crate::model::{Clock, SinkName};
+use crate::model::SinkName;
 use crate::pipeline::House;
 use crate::rules::StateName;
 use crate::server::figures::Figures;
@@ -23,10 +23,7 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The page, in the format that the reader asks for.
-pub async fn metrics<J: Journal, C: Clock>(
-    State(face): State<Arc<Face<J, C>>>,
-    headers: HeaderMap,
-) -> Response {
+pub async fn metrics<J: Journal>(State(face): State<Arc<Face<J>>>, headers: HeaderMap) -> Response {
     let figures = figures(&face).await;
     let (kind, page) = if wants_open_metrics(&headers) {
         (OPEN_METRICS, figures.open_metrics())
@@ -44,7 +41,7 @@ fn wants_open_metrics(headers: &HeaderMap) -> bool {
     accept.contains("application/openmetrics-text")
 }
 
-async fn figures<J: Journal, C: Clock>(face: &Face<J, C>) -> Figures {
+async fn figures<J: Journal>(face: &Face<J>) -> Figures {
     let mut figures = Figures::default();
     of_the_process(&mut figures);
     of_the_house(&mut figures, face);
@@ -66,7 +63,7 @@ fn of_the_process(figures: &mut Figures) {
         .value(process.start_time_seconds);
 }
 
-fn of_the_house<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
+fn of_the_house<J: Journal>(figures: &mut Figures, face: &Face<J>) {
     let reload = face.reload.state();
     figures
         .gauge("fogsignal_config_last_reload_successful", "Whether the last reload worked")
@@ -163,7 +160,7 @@ fn incidents(figures: &mut Figures, house: &House) {
     }
 }
 
-fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
+fn of_the_pumps<J: Journal>(figures: &mut Figures, face: &Face<J>) {
     let sinks = face.outbox.load_full();
     let attempts =
         figures.counter("fogsignal_deliveries", "Attempts to deliver a message, by what came of them");
@@ -184,7 +181,7 @@ fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) 
     }
 }
 
-async fn of_the_journal<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
+async fn of_the_journal<J: Journal>(figures: &mut Figures, face: &Face<J>) {
     let health = face.house.read().health.clone();
     figures.counter("fogsignal_journal_commits", "Commits that worked").value(health.commits as f64);
     figures

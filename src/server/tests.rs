@@ -16,23 +16,10 @@ use crate::delivery::{Attempt, Fate, Routes};
 use crate::incidents::{Exposure, Settings, What};
 use crate::journal::contract::batch;
 use crate::journal::{Journal, Snapshot, Sqlite};
-use crate::model::{Clock, DeliveryId, Graph, Timestamp};
+use crate::model::{DeliveryId, Graph};
 use crate::pipeline::{House, Rulebook, SharedHouse};
 use crate::rules::{Context, load};
 use crate::scrape::{Metadata, metadata, parse_text};
-
-#[derive(Clone)]
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        at(0)
-    }
-
-    async fn sleep_until(&self, _: Timestamp) {
-        std::future::pending().await
-    }
-}
 
 /// A face on loopback; it goes with the test's runtime.
 struct Rig {
@@ -61,7 +48,7 @@ impl Rig {
         let house = SharedHouse::new(House::new(rulebook, snapshot, at(0)));
         let (reload, _) = ReloadHandle::new(at(0));
         let outbox = Arc::new(ArcSwap::from_pointee(Vec::new()));
-        let face = Face { house, journal: journal.clone(), clock: Still, reload, outbox };
+        let face = Face { house, journal: journal.clone(), reload, outbox };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         tokio::spawn(serve(listener, face, CancellationToken::new()));
