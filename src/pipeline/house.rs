@@ -140,6 +140,9 @@ impl House {
                     evaluated.failures.insert(rule.id.clone(), error.clone());
                 }
             }
+            if let Some(error) = &outcome.unexplained {
+                evaluated.failures.entry(rule.id.clone()).or_insert_with(|| format!("`breakdown`: {error}"));
+            }
             evaluated.outcomes.push(outcome);
         }
         evaluated

@@ -10,15 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Labels, METRIC_NAME, Timestamp};
 use crate::promql::{self, Element, Options, Recorded, Source};
 
+use super::explain::explain;
 use super::ladder::{Ladder, Seen, Standing};
 use super::missing::{Judge, Judgement};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::table::is_old;
 use super::template::TemplateData;
-use super::{AlertFacts, AlertKey, AlertRow, AlertState, Alerts, Context, Reading, Transition, lost_after};
+use super::{
+    AlertFacts, AlertKey, AlertRow, AlertState, Alerts, Context, Explained, Reading, Transition, lost_after,
+};
 
 /// More alerts than this of one rule are a mistake in the rule, and an error of it.
 const ALERTS_MAX: usize = 20_000;
+/// The annotation that customers may read.
+const PUBLIC_SUMMARY: &str = "public_summary";
 /// Elements that are quiet are read up to this number a rule.
 const QUIET_READINGS_MAX: usize = 1000;
 
@@ -37,6 +42,10 @@ pub struct Outcome {
     pub transitions: Vec<Transition>,
     /// The values of alerts, and of what could become one.
     pub readings: Vec<Reading>,
+    /// What made the values of alerts rise, where the rule has a `breakdown`.
+    pub explained: Vec<Explained>,
+    /// Why that could not be told, where it could not. The rule's alerts move all the same.
+    pub unexplained: Option<String>,
     /// Whether the rule could be evaluated, and why not.
     pub health: Result<(), String>,
 }
@@ -51,6 +60,8 @@ impl Outcome {
             forgotten: Vec::new(),
             transitions: Vec::new(),
             readings: Vec::new(),
+            explained: Vec::new(),
+            unexplained: None,
             health: Ok(()),
         }
     }
@@ -133,10 +144,17 @@ impl Evaluation<'_> {
             Ok(elements) => elements,
             Err(why) => return self.unanswered(why),
         };
-        let (outcome, current) = self.move_all(Some(&elements));
+        let (mut outcome, current) = self.move_all(Some(&elements));
         let limit = self.group.limit.unwrap_or(ALERTS_MAX).min(ALERTS_MAX);
         if limit < current {
             return self.unanswered(format!("exceeded limit of {limit} with {current} alerts"));
+        }
+        if let Some(breakdown) = &self.watch.breakdown {
+            let rows = outcome.rows.iter().chain(&outcome.refreshed);
+            match explain(breakdown, self.source, rows, self.at, self.group.query_offset) {
+                Ok(explained) => outcome.explained = explained,
+                Err(why) => outcome.unexplained = Some(why),
+            }
         }
         outcome
     }
@@ -168,11 +186,21 @@ impl Evaluation<'_> {
                     _ => is_counted,
                 };
                 if is_read {
-                    outcome.readings.push(Reading { key: self.key(labels), value: element.value });
+                    outcome.readings.push(Reading {
+                        key: self.key(labels),
+                        value: element.value,
+                        public_summary: self.public_summary(element).filter(|_| is_counted),
+                    });
                 }
             }
         }
         (outcome, current)
+    }
+
+    /// What customers may read of an element.
+    fn public_summary(&self, element: &Element) -> Option<String> {
+        let (_, template) = self.watch.annotations.iter().find(|(name, _)| name == PUBLIC_SUMMARY)?;
+        Some(template.render(&self.data(element))).filter(|words| !words.is_empty())
     }
 
     fn key(&self, labels: &Labels) -> AlertKey {

@@ -114,14 +114,11 @@ impl Watch {
 impl Group {
     /// What its rules need to be kept for them: expressions and breakdowns, seen from `query_offset` ago.
     pub fn demands(&self) -> Vec<Demand> {
-        let expressions = self.rules.iter().flat_map(|rule| {
-            let breakdown = rule.watch().and_then(|watch| watch.breakdown.as_ref()).map(|it| &it.expr);
-            std::iter::once(&rule.expr).chain(breakdown)
+        let demands = self.rules.iter().flat_map(|rule| {
+            let breakdown = rule.watch().and_then(|watch| watch.breakdown.as_ref());
+            rule.expr.demand().into_iter().chain(breakdown.into_iter().flat_map(Breakdown::demands))
         });
-        expressions
-            .flat_map(Expr::demand)
-            .map(|demand| Demand { look_back: demand.look_back + self.query_offset, ..demand })
-            .collect()
+        demands.map(|demand| Demand { look_back: demand.look_back + self.query_offset, ..demand }).collect()
     }
 }
 

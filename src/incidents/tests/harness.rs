@@ -238,7 +238,7 @@ impl World {
     }
 
     pub fn reads(&mut self, name: &str, value: f64) {
-        let alerts = vec![Reading { key: key(name), value }];
+        let alerts = vec![Reading { key: key(name), value, public_summary: None }];
         self.book.observe(self.now, &Readings { alerts, gone: Vec::new() });
     }
 
