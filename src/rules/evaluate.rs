@@ -93,9 +93,30 @@ pub fn evaluate(
 }
 
 /// The elements of an expression; a number is one element without labels.
-fn query(rule: &Rule, source: &dyn Source, at: Timestamp, track_feeds: bool) -> Result<Vec<Element>, String> {
+pub(super) fn query(
+    rule: &Rule,
+    source: &dyn Source,
+    at: Timestamp,
+    track_feeds: bool,
+) -> Result<Vec<Element>, String> {
     let options = Options { track_feeds, ..Options::default() };
     promql::evaluate_vector(&rule.expr, source, at, &options).map_err(|error| error.to_string())
+}
+
+/// The labels of the alert that an element is, or could become.
+pub(super) fn alert_labels(rule: &Rule, element: &Element, context: &Context) -> Labels {
+    let data = data(element, context);
+    let mut labels = element.labels.edit();
+    labels.put(METRIC_NAME, "");
+    for (name, template) in &rule.labels {
+        labels.put(name, &template.render(&data));
+    }
+    labels.put("alertname", &rule.name);
+    labels.build()
+}
+
+fn data<'e>(element: &'e Element, context: &'e Context) -> TemplateData<'e> {
+    TemplateData { labels: &element.labels, external_labels: &context.external_labels, value: element.value }
 }
 
 fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge: &Judge<'_>) -> Outcome {
@@ -216,7 +237,7 @@ impl Evaluation<'_> {
         }
         let mut by_labels = BTreeMap::new();
         for element in elements {
-            let labels = self.alert_labels(&element);
+            let labels = alert_labels(self.rule, &element, self.context);
             if by_labels.insert(labels, element).is_some() {
                 return Err(
                     "several results have the same labels after the alert's labels are applied".to_owned()
@@ -226,23 +247,8 @@ impl Evaluation<'_> {
         Ok(by_labels)
     }
 
-    fn alert_labels(&self, element: &Element) -> Labels {
-        let data = self.data(element);
-        let mut labels = element.labels.edit();
-        labels.put(METRIC_NAME, "");
-        for (name, template) in &self.rule.labels {
-            labels.put(name, &template.render(&data));
-        }
-        labels.put("alertname", &self.rule.name);
-        labels.build()
-    }
-
     fn data<'e>(&'e self, element: &'e Element) -> TemplateData<'e> {
-        TemplateData {
-            labels: &element.labels,
-            external_labels: &self.context.external_labels,
-            value: element.value,
-        }
+        data(element, self.context)
     }
 
     /// Moves one alert, and says whether there is one that is pending or counts as firing.
