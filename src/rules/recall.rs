@@ -1,4 +1,4 @@
-//! What a backlog was, so that after a start it is known where it goes.
+//! What a backlog was, so that it is known where it goes as soon as somebody asks.
 //!
 //! In:   a rule whose role is `backlog`, a source, the instant up to which it is asked.
 //! Out:  the value of each of its alerts, and of what could become one, over `eta_window`.
@@ -17,6 +17,9 @@ use super::{AlertKey, Context};
 /// At more instants than this nothing is evaluated again; those of a shorter interval are thinned out.
 const INSTANTS_MAX: u32 = 120;
 
+/// A rule of more elements is not asked again: that would hold up everything else.
+const ELEMENTS_MAX: usize = 500;
+
 /// The values of `rule` over its history up to `until`, in the order of time. Nothing of a rule that is no backlog.
 pub fn recall(
     rule: &Rule,
@@ -29,6 +32,9 @@ pub fn recall(
     for at in instants(rule.history, group.interval, until) {
         // An instant at which the rule failed is one of which nothing is known.
         let elements = query(rule, source, at - group.query_offset, false).unwrap_or_default();
+        if ELEMENTS_MAX < elements.len() {
+            return BTreeMap::new();
+        }
         for element in elements.iter().filter(|element| element.value.is_finite()) {
             let key = AlertKey { rule: rule.id.clone(), labels: alert_labels(rule, element, context) };
             let values = values.entry(key).or_default();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{ComponentId, Labels, METRIC_NAME, Matcher, Timestamp, is_stale};
-use crate::promql::{LOOK_BACK, Sample, Source};
+use crate::promql::{LOOK_BACK, Source};
 
 use super::Watched;
 use super::build::{Builds, Move, Targets, forget_oldest, in_words};
@@ -70,6 +70,24 @@ struct Memory {
     told_at: Vec<Timestamp>,
 }
 
+/// What an instance says of its build at one time.
+#[derive(Default)]
+struct Named {
+    at: Timestamp,
+    builds: BTreeSet<Labels>,
+    /// Since when, of the builds that which came last.
+    since: Timestamp,
+}
+
+/// What a series says now.
+struct Latest {
+    labels: Labels,
+    value: f64,
+    at: Timestamp,
+    /// Since when it says so, as far as one looks back.
+    since: Timestamp,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seen<T> {
     value: T,
@@ -120,20 +138,23 @@ impl Look<'_> {
         self.memory.told.retain(|told| at <= told.last + TOGETHER);
         self.memory.told_at.retain(|told| at <= *told + Duration::from_hours(1));
         let mut targets = Targets::default();
-        self.latest(&self.watched.targets).iter().for_each(|(labels, _)| targets.add(labels));
+        self.latest(&self.watched.targets).iter().for_each(|up| targets.add(&up.labels));
         let starts = self.starts();
         let moved = self.builds(&targets, &starts);
         self.restarts(&targets, starts, &moved);
         self.replicas();
     }
 
-    /// The latest sample of each series that has not ended.
-    fn latest(&self, matchers: &[Matcher]) -> Vec<(Labels, Sample)> {
+    /// The latest value of each series that has not ended.
+    fn latest(&self, matchers: &[Matcher]) -> Vec<Latest> {
         let mut found = Vec::new();
         self.source.select(matchers, self.at - LOOK_BACK, self.at, &mut |_, labels, samples| {
-            let last = samples.last().filter(|last| !is_stale(last.value));
-            if let Some(last) = last.filter(|_| found.len() < SERIES_MAX) {
-                found.push((labels.clone(), *last));
+            if let Some(last) = samples.last().filter(|last| !is_stale(last.value))
+                && found.len() < SERIES_MAX
+            {
+                let same = samples.iter().rev().take_while(|sample| sample.value == last.value);
+                let since = same.last().map_or(last.at, |first| first.at);
+                found.push(Latest { labels: labels.clone(), value: last.value, at: last.at, since });
             }
         });
         found
@@ -142,9 +163,9 @@ impl Look<'_> {
     /// When each process says that it started.
     fn starts(&self) -> BTreeMap<Labels, Timestamp> {
         let found = self.latest(&self.watched.starts).into_iter();
-        let start = |(labels, sample): (Labels, Sample)| {
-            let is_time = 0.0 < sample.value && sample.value * 1000.0 < i64::MAX as f64;
-            is_time.then(|| (labels, Timestamp::from_millis((sample.value * 1000.0) as i64)))
+        let start = |found: Latest| {
+            let is_time = 0.0 < found.value && found.value * 1000.0 < i64::MAX as f64;
+            is_time.then(|| (found.labels, Timestamp::from_millis((found.value * 1000.0) as i64)))
         };
         found.filter_map(start).collect()
     }
@@ -152,30 +173,31 @@ impl Look<'_> {
     /// Tells new versions, and gives the instances that have one.
     fn builds(&mut self, targets: &Targets, starts: &BTreeMap<Labels, Timestamp>) -> BTreeSet<Labels> {
         let started = self.started(targets, starts);
-        let mut named: BTreeMap<String, BTreeMap<Labels, (Timestamp, BTreeSet<Labels>)>> = BTreeMap::new();
-        for (labels, sample) in self.latest(&self.watched.builds) {
+        let mut named: BTreeMap<String, BTreeMap<Labels, Named>> = BTreeMap::new();
+        for Latest { labels, at, since, .. } in self.latest(&self.watched.builds) {
             let instance = targets.instance(&labels);
             let build = labels.filtered(|name| name != METRIC_NAME && instance.get(name).is_none());
             let instances = named.entry(labels.metric_name().to_owned()).or_default();
-            let (last, builds) = instances.entry(instance).or_default();
+            let named = instances.entry(instance).or_default();
             // A series that no marker has ended yet is older than the one that took its place.
-            if *last < sample.at {
-                *last = sample.at;
-                builds.clear();
+            if named.at < at {
+                *named = Named { at, ..Named::default() };
             }
-            if *last == sample.at && !build.is_empty() {
-                builds.insert(build);
+            if named.at == at && !build.is_empty() {
+                named.builds.insert(build);
+                named.since = named.since.max(since);
             }
         }
         let mut moved_instances = BTreeSet::new();
         for (metric, instances) in named {
-            let times: BTreeMap<Labels, Timestamp> =
-                instances.iter().map(|(instance, (last, _))| (instance.clone(), *last)).collect();
-            let named = instances.into_iter().map(|(instance, (_, builds))| (instance, builds));
             let at = self.at;
+            let since: BTreeMap<Labels, Timestamp> =
+                instances.iter().map(|(instance, named)| (instance.clone(), named.since)).collect();
+            let named = instances.into_iter().map(|(instance, named)| (instance, named.builds));
+            let named = named.filter(|(_, builds)| !builds.is_empty()).collect();
             let builds = self.memory.builds.entry(metric.clone()).or_insert_with(|| Builds::new(at));
-            for moved in builds.take(named.filter(|(_, builds)| !builds.is_empty()).collect(), at) {
-                let seen = times.get(&moved.instance).copied().unwrap_or(at);
+            for moved in builds.take(named, at) {
+                let seen = since.get(&moved.instance).copied().unwrap_or(at);
                 self.tell_build(&metric, &moved, started.get(&moved.instance).copied(), seen);
                 moved_instances.insert(moved.instance);
             }
@@ -233,8 +255,7 @@ impl Look<'_> {
     /// Tells where the last instance is to go, or the first is there again.
     fn replicas(&mut self) {
         for selector in &self.watched.replicas {
-            for (labels, sample) in self.latest(selector) {
-                let now = sample.value;
+            for Latest { labels, value: now, since, .. } in self.latest(selector) {
                 let before = self.memory.replicas.insert(labels, Seen { value: now, at: self.at });
                 let Some(before) = before.map(|before| before.value) else { continue };
                 let to = match (0.0 < before, 0.0 < now) {
@@ -243,7 +264,7 @@ impl Look<'_> {
                     _ => continue,
                 };
                 let summary = format!("{before} → {now} replicas");
-                let sighting = self.sighting(SightingKind::Scale, sample.at, summary);
+                let sighting = self.sighting(SightingKind::Scale, since, summary);
                 self.tell("replicas", to.to_owned(), sighting);
             }
         }

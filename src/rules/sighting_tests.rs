@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{Component, STALE_NAN};
-use crate::promql::{Expr, Loaded, parse, parse_series};
+use crate::promql::{Expr, Loaded, Sample, parse, parse_series};
 
 fn component(own: &str) -> Component {
     let matchers = match parse(own) {
