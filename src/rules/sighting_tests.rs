@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::{Component, STALE_NAN};
 use crate::promql::{Expr, Loaded, Sample, parse, parse_series};
@@ -225,4 +227,30 @@ fn two_builds_of_one_version_are_one_change() {
 #[test]
 fn a_label_that_changes_all_the_time_is_not_believed_for_long() {
     assert_eq!(seen(60, |n| build("a", &n.to_string())).len(), HOURLY_MAX);
+}
+
+proptest! {
+    // Each case is a quarter of an hour of pages.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn whatever_comes_and_goes_no_change_is_told_of_a_version_that_ran_all_along(
+        there in proptest::collection::vec(any::<u8>(), 60),
+    ) {
+        let page = |n: i64| {
+            let instances = (0..8).filter(|i| there[n as usize] & (1 << i) != 0);
+            instances.flat_map(|i| build(&format!("i{i}"), "1")).chain(build("steady", "1")).collect()
+        };
+        prop_assert_eq!(seen(60, page), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_rollout_in_any_order_within_ten_minutes_is_one_change(when in proptest::collection::vec(10..45i64, 1..6)) {
+        let told = seen(60, |n| {
+            let version = |at: i64| if n < at { "1" } else { "2" };
+            when.iter().enumerate().flat_map(|(i, at)| build(&format!("i{i}"), version(*at))).collect()
+        });
+        let first = when.iter().min().unwrap();
+        prop_assert_eq!(told, vec![format!("{first} deploy at {}: version 1 → 2 (crm) [2]", first * 15)]);
+    }
 }
