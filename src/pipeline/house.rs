@@ -8,7 +8,7 @@ use crate::delivery::Routes;
 use crate::incidents::{Book, EscalationPolicy, Evaluation, Input, Readings, Settings, What};
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
-use crate::pipeline::agenda::{Agenda, GroupReport};
+use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
 use crate::pipeline::{Health, Inbound};
 use crate::promql::Demand;
 use crate::rules::{self, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
@@ -20,6 +20,8 @@ use crate::series::Window;
 pub struct Rulebook {
     /// The rules.
     pub groups: Vec<Arc<Group>>,
+    /// When each group is evaluated.
+    pub phases: Phases,
     /// How rules that know nothing of us are read.
     pub context: Context,
     /// What users decide about incidents.
@@ -100,7 +102,7 @@ impl House {
             alerts: Alerts::restore(snapshot.alerts),
             book,
             health: Health::default(),
-            agenda: Agenda::new(&rulebook.groups, now, &Agenda::default()),
+            agenda: Agenda::new(&rulebook.groups, rulebook.phases, now, &Agenda::default()),
             rulebook,
             last_delivery: snapshot.last_delivery,
         }
@@ -214,7 +216,7 @@ impl House {
             rulebook.escalation.clone(),
             rulebook.responders.clone(),
         );
-        self.agenda = Agenda::new(&rulebook.groups, now, &self.agenda);
+        self.agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &self.agenda);
         self.rulebook = rulebook;
     }
 }
