@@ -297,7 +297,7 @@ fn incidents_are_read_with_their_defaults() {
         incidents.cadence.by_status[&crate::incidents::Status::Identified],
         default.cadence.by_status[&crate::incidents::Status::Identified]
     );
-    assert_eq!(incidents.publish.after.as_secs(), 120);
+    assert_eq!(incidents.publish.otherwise.after.as_secs(), 120);
     bad(
         "incidents: {timezone: Sao_Paulo, watch: 1h, watch_cap: 30m, cadence: {major: 30s}}\n",
         "1:23: `Sao_Paulo` is not a time zone (hint: use a name of the IANA database, such as `America/Sao_Paulo`)\n1:56: \

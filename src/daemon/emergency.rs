@@ -120,6 +120,7 @@ fn delivery(now: Timestamp, trouble: &Trouble, sink: &dyn Sink) -> Delivery {
         components: Vec::new(),
         runbooks: Vec::new(),
         started_at: trouble.since,
+        suspects: Vec::new(),
     };
     Delivery {
         id: DeliveryId(0),

@@ -55,7 +55,8 @@ impl Routes {
     fn recipients(&self, event: &Event) -> Vec<(&SinkName, Message)> {
         match &event.what {
             What::Posted { post } => {
-                self.customers.iter().map(|sink| (sink, Message::Post(post.clone()))).collect()
+                let there = self.customers.iter().filter(|sink| !post.except.contains(*sink));
+                there.map(|sink| (sink, Message::Post(post.clone()))).collect()
             }
             What::Paged { page } => {
                 let named: BTreeSet<&SinkName> = page.to.iter().collect();

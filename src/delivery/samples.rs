@@ -1,9 +1,10 @@
 //! Events, messages and deliveries for the tests of the rooms that carry them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Delivery, Message};
-use crate::incidents::{ComponentNow, Event, Impact, Page, PageReason, Post, Status, What, Why};
+use crate::incidents::{ComponentNow, Event, Impact, Page, PageReason, Post, PostKind, Status, What, Why};
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -32,6 +33,9 @@ pub(crate) fn post(number: u32, status: Status) -> Post {
         started_at: at(0),
         mitigated_at: over.then(|| at(600)),
         next_update_by: (status != Status::Resolved).then(|| at(900)),
+        kind: PostKind::Update,
+        etas: Vec::new(),
+        except: BTreeSet::new(),
     }
 }
 
@@ -49,6 +53,7 @@ pub(crate) fn page(to: &[&str]) -> Page {
         components: vec![component("crm", ComponentStatus::PartialOutage)],
         runbooks: vec!["https://runbooks.example/crm".into()],
         started_at: at(0),
+        suspects: Vec::new(),
     }
 }
 

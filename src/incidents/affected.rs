@@ -15,7 +15,7 @@ use crate::rules::Role;
 
 use super::event::{ComponentNow, Exposure, Impact, Member};
 use super::incident::Incident;
-use super::words;
+use super::words::Words;
 
 /// What each affected component shows now, because of these alerts.
 pub(super) fn statuses<'a>(
@@ -109,11 +109,11 @@ pub(super) fn toll(incident: &Incident) -> Toll {
 /// The title: the most upstream component (the most upstream public one where customers read it) and the worst
 /// that it showed. Over a life this changes only to something further upstream or worse, never back, so readers
 /// know an incident by its title and the title never understates. Without a component it is the alert's name.
-pub(super) fn title(graph: &Graph, exposure: Exposure, toll: &Toll, alert: &str) -> String {
+pub(super) fn title(graph: &Graph, words: &Words, exposure: Exposure, toll: &Toll, alert: &str) -> String {
     let told = |id: &ComponentId| exposure == Exposure::Internal || is_public(graph, id);
     let since = toll.iter().filter(|(id, _)| told(id)).map(|(id, (since, _))| (id, *since)).collect();
     match most_upstream(graph, &since).and_then(|id| toll.get(id).map(|(_, worst)| (id, *worst))) {
-        Some((id, worst)) => format!("{}: {}", name(graph, id), words::status_word(worst)),
+        Some((id, worst)) => format!("{}: {}", name(graph, id), words.status(worst)),
         None => alert.to_owned(),
     }
 }
@@ -121,6 +121,11 @@ pub(super) fn title(graph: &Graph, exposure: Exposure, toll: &Toll, alert: &str)
 /// How bad it is for these components.
 pub(super) fn impact(statuses: impl Iterator<Item = ComponentStatus>) -> Impact {
     statuses.map(Impact::of).max().unwrap_or(Impact::None)
+}
+
+/// How bad it is for customers: as a person set it, or by the public components.
+pub(super) fn public_impact(incident: &Incident, shown: &[ComponentNow]) -> Impact {
+    incident.fixed_impact.unwrap_or_else(|| impact(shown.iter().map(|component| component.status)))
 }
 
 /// Components with what they show now, in the order of the configuration.
@@ -145,8 +150,9 @@ pub(super) fn public_now(graph: &Graph, incident: &Incident) -> Vec<ComponentNow
     now(graph, incident, incident.components.keys().filter(|id| is_public(graph, id)))
 }
 
-/// The affected line: `Blip Platform (CRM, Analytics) and Desk`. A group stands where its first component does.
-pub(super) fn line(components: &[ComponentNow]) -> String {
+/// The affected line: `Blip Platform (CRM, Analytics) and Desk`, with the word for `and`. A group stands where its
+/// first component does.
+pub(super) fn line(components: &[ComponentNow], and: &str) -> String {
     let mut places: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
     for component in components {
         let group = component.group.as_deref();
@@ -165,7 +171,7 @@ pub(super) fn line(components: &[ComponentNow]) -> String {
     match texts.as_slice() {
         [] => String::new(),
         [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+        [most @ .., last] => format!("{} {and} {last}", most.join(", ")),
     }
 }
 
@@ -198,7 +204,7 @@ mod tests {
                     status: ComponentStatus::Operational,
                 })
                 .collect();
-            assert_eq!(line(&components), expected);
+            assert_eq!(line(&components, "and"), expected);
         };
         check(&[], "");
         check(&[("", "A")], "A");

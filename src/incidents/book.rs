@@ -4,65 +4,43 @@
 //! Out:  events; incidents to look at; when to ask again.
 //! Not:  no decision is made in this file: each is in the file named after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{Graph, IncidentId, SinkName, Timestamp};
-use crate::rules::{AlertKey, Transition};
+use crate::rules::{AlertKey, Role, Share, Transition};
 
+use super::backlog::Depths;
+use super::command::{Command, Refused};
+use super::config::Config;
 use super::draft::Draft;
-use super::event::{Event, What, Why};
+use super::event::{Event, Member, Wake, What, Why};
 use super::incident::Incident;
-use super::input::{CommandKind, Input, Readings};
+use super::input::{Change, Input, Readings};
+use super::promise::Known;
 use super::settings::{EscalationPolicy, Settings};
-use super::words::Words;
-use super::{command, correlate, escalate, lifecycle, promise};
+use super::{action, command, correlate, escalate, lifecycle, promise, raise};
 
 /// How many incidents are kept in memory; of more, those that were over first are forgotten.
 const INCIDENTS_KEPT: usize = 1000;
 
-/// When to ask the book again, and which rule asks for it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Wake {
-    /// When.
-    pub at: Timestamp,
-    /// Why.
-    pub why: Why,
-}
-
-/// What users decided, as decisions read it.
-#[derive(Debug, Clone)]
-pub(super) struct Config {
-    pub(super) settings: Arc<Settings>,
-    pub(super) graph: Arc<Graph>,
-    pub(super) policies: Arc<[EscalationPolicy]>,
-    pub(super) responders: Vec<SinkName>,
-    pub(super) words: Words,
-}
-
-impl Config {
-    fn new(
-        settings: Arc<Settings>,
-        graph: Arc<Graph>,
-        policies: Arc<[EscalationPolicy]>,
-        responders: Vec<SinkName>,
-    ) -> Self {
-        let policies = match policies.is_empty() {
-            true => escalate::default_policy(settings.page_at, &responders),
-            false => policies,
-        };
-        let words = Words::new(settings.language, settings.timezone);
-        Self { settings, graph, policies, responders, words }
-    }
-}
+/// How many changes are kept in memory; of more, those that rolled out first are forgotten.
+const CHANGES_KEPT: usize = 1000;
 
 /// Decides everything that is said to the world.
 #[derive(Clone)]
 pub struct Book {
     config: Config,
     incidents: BTreeMap<IncidentId, Incident>,
+    /// The incident that each alert is or was a part of, the last of them.
+    homes: BTreeMap<AlertKey, IncidentId>,
+    /// What rolled out, in order of time.
+    changes: Vec<Change>,
     readings: BTreeMap<AlertKey, f64>,
+    summaries: BTreeMap<AlertKey, String>,
+    explained: BTreeMap<AlertKey, Vec<Share>>,
+    backlogs: BTreeMap<AlertKey, Depths>,
     next_seq: u64,
     next_incident: u64,
 }
@@ -88,7 +66,12 @@ impl Book {
         Self {
             config: Config::new(settings, graph, escalation, responders),
             incidents: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            changes: Vec::new(),
             readings: BTreeMap::new(),
+            summaries: BTreeMap::new(),
+            explained: BTreeMap::new(),
+            backlogs: BTreeMap::new(),
             next_seq: 1,
             next_incident: 1,
         }
@@ -112,17 +95,49 @@ impl Book {
         self.config = Config::new(settings, graph, escalation, responders);
     }
 
-    /// Takes measurements in, for the figures of what is said. Of alerts in no open incident they are not kept.
-    pub fn observe(&mut self, _now: Timestamp, readings: &Readings) {
+    /// Takes measurements in, for the figures of what is said. Values of alerts in no open incident are not kept.
+    pub fn observe(&mut self, now: Timestamp, readings: &Readings) {
         for reading in &readings.alerts {
-            let mut open = self.incidents.values().filter(|incident| incident.is_open());
-            if open.any(|incident| incident.members.contains_key(&reading.key)) {
-                self.readings.insert(reading.key.clone(), reading.value);
+            let key = &reading.key;
+            let Some(member) = self.open_member(key) else { continue };
+            let is_backlog = member.role() == Role::Backlog;
+            self.readings.insert(key.clone(), reading.value);
+            match &reading.public_summary {
+                Some(summary) => drop(self.summaries.insert(key.clone(), summary.clone())),
+                None => drop(self.summaries.remove(key)),
+            }
+            if is_backlog {
+                let window = self.config.settings.eta_window;
+                self.backlogs.entry(key.clone()).or_default().measure(now, reading.value, window);
             }
         }
-        for gone in &readings.gone {
-            self.readings.remove(gone);
+        // A rise is broken down before its alert fires, so that the first page already names who made it.
+        for explained in &readings.explained {
+            self.explained.insert(explained.key.clone(), explained.shares.clone());
         }
+        readings.gone.iter().for_each(|gone| self.unlearn(gone));
+    }
+
+    /// Takes in what a backlog measured before the process started, in order of time.
+    pub fn recall(&mut self, key: &AlertKey, depths: &[(Timestamp, f64)]) {
+        if self.open_member(key).is_none() {
+            return;
+        }
+        let window = self.config.settings.eta_window;
+        let known = self.backlogs.entry(key.clone()).or_default();
+        depths.iter().for_each(|(at, depth)| known.measure(*at, *depth, window));
+    }
+
+    fn open_member(&self, key: &AlertKey) -> Option<&Member> {
+        let incident = self.incidents.get(&self.home(key)?).filter(|incident| incident.is_open())?;
+        incident.members.get(key).map(Arc::as_ref)
+    }
+
+    fn unlearn(&mut self, key: &AlertKey) {
+        self.readings.remove(key);
+        self.summaries.remove(key);
+        self.explained.remove(key);
+        self.backlogs.remove(key);
     }
 
     /// What should happen now. Proposes; changes nothing.
@@ -134,7 +149,13 @@ impl Book {
         let mut draft = Draft::new(self, now);
         match input {
             Input::Evaluation(evaluation) => {
-                for (id, why) in Self::correlate(&mut draft, &evaluation.transitions) {
+                let changed = self.note(&mut draft, &evaluation.changes);
+                let touched = Self::correlate(&mut draft, &evaluation.transitions);
+                for id in changed.difference(&touched.keys().copied().collect()) {
+                    let why = Why::Follows { because: "something rolled out".to_owned() };
+                    lifecycle::settle(&mut draft, *id, &why);
+                }
+                for (id, why) in touched {
                     lifecycle::settle(&mut draft, id, &why);
                 }
             }
@@ -146,22 +167,42 @@ impl Book {
                     lifecycle::settle(&mut draft, id, &why);
                 }
             }
+            // One that makes no sense now changes nothing; `check` says why.
             Input::Command(told) => {
-                command::obey(&mut draft, told);
-                if matches!(told.kind, CommandKind::Action { .. }) {
-                    lifecycle::settle(&mut draft, told.incident, &Why::Operator { by: told.by.clone() });
+                for id in command::obey(&mut draft, told).unwrap_or_default() {
+                    lifecycle::settle(&mut draft, id, &Why::Operator { by: told.by.clone() });
                 }
             }
-            Input::SinkReport(report) => escalate::undelivered(&mut draft, report),
-            // What rolled out explains incidents; by itself it neither opens nor moves one.
-            Input::Change(_) => {}
+            Input::SinkReport(report) => escalate::reported(&mut draft, report),
+            Input::Change(change) => {
+                for id in self.note(&mut draft, std::slice::from_ref(change)) {
+                    let why = Why::Follows { because: "something rolled out".to_owned() };
+                    lifecycle::settle(&mut draft, id, &why);
+                }
+            }
         }
         draft.into_events()
+    }
+
+    /// Whether a command can be obeyed now.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn check(&self, now: Timestamp, command: &Command) -> Result<(), Refused> {
+        command::obey(&mut Draft::new(self, now), command).map(|_| ())
     }
 
     /// Remembers what has been committed. Cannot fail.
     pub fn apply(&mut self, event: &Event) {
         self.next_seq = self.next_seq.max(event.seq.saturating_add(1));
+        match &event.what {
+            What::Joined { member } => drop(self.homes.insert(member.key.clone(), event.incident)),
+            What::Absorbed { members, .. } => {
+                self.homes.extend(members.iter().map(|member| (member.key.clone(), event.incident)));
+            }
+            What::Changed { change } => return self.remember_change(change),
+            _ => {}
+        }
         if matches!(event.what, What::Opened { .. }) {
             self.next_incident = self.next_incident.max(event.incident.0.saturating_add(1));
             self.incidents.extend(Incident::opened(event).map(|incident| (incident.id, incident)));
@@ -169,9 +210,10 @@ impl Book {
         } else if let Some(incident) = self.incidents.get_mut(&event.incident) {
             incident.apply(event);
             if !incident.is_open() && matches!(event.what, What::StatusChanged { .. }) {
-                for key in incident.members.keys() {
-                    self.readings.remove(key);
-                }
+                let over: Vec<AlertKey> = incident.members.keys().cloned().collect();
+                let stays = |key: &AlertKey| self.home(key) != Some(event.incident);
+                let over: Vec<AlertKey> = over.into_iter().filter(|key| !stays(key)).collect();
+                over.iter().for_each(|key| self.unlearn(key));
             }
         }
     }
@@ -181,9 +223,11 @@ impl Book {
         let living = self.incidents.values().filter(|incident| lifecycle::is_living(incident));
         let wakes = living.flat_map(|incident| {
             [
-                promise::wake(&self.config, incident),
+                promise::wake(self.known(), incident),
                 lifecycle::wake(incident),
                 escalate::wake(&self.config, incident),
+                action::wake(incident),
+                raise::wake(&self.config, incident),
             ]
         });
         wakes.flatten().min_by_key(|wake| wake.at)
@@ -199,12 +243,36 @@ impl Book {
         self.incidents.get(&id)
     }
 
+    /// What rolled out, in order of time, as far as it is remembered.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The incident that an alert is or was a part of, the last of them.
+    pub(super) fn home(&self, key: &AlertKey) -> Option<IncidentId> {
+        self.homes.get(key).copied()
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.config
     }
 
     pub(super) fn reading(&self, key: &AlertKey) -> Option<f64> {
         self.readings.get(key).copied()
+    }
+
+    /// What customers may read of an alert, as it is now.
+    pub(super) fn summary(&self, key: &AlertKey) -> Option<&str> {
+        self.summaries.get(key).map(String::as_str)
+    }
+
+    pub(super) fn shares(&self, key: &AlertKey) -> &[Share] {
+        self.explained.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the time of the next word depends on.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known { config: &self.config, backlogs: &self.backlogs }
     }
 
     pub(super) fn next_seq(&self) -> u64 {
@@ -223,21 +291,48 @@ impl Book {
         for _ in 0..2 {
             left.retain(|transition| {
                 let taken = correlate::take(draft, transition);
-                if let Some(id) = taken {
+                for id in &taken {
                     let (alert, because) = (transition.key.to_string(), transition.because.clone());
-                    touched.entry(id).or_insert(Why::Alert { alert, because });
+                    touched.entry(*id).or_insert(Why::Alert { alert, because });
                 }
-                taken.is_none()
+                taken.is_empty()
             });
         }
         touched
+    }
+
+    /// Notes changes, each once however often it is told, and says which incidents they may explain.
+    fn note(&self, draft: &mut Draft<'_>, changes: &[Change]) -> BTreeSet<IncidentId> {
+        let new: Vec<&Change> = changes.iter().filter(|change| !self.changes.contains(change)).collect();
+        for change in &new {
+            let why = change.by.as_ref().map_or_else(
+                || Why::Follows { because: "it was seen in metrics".to_owned() },
+                |by| Why::Operator { by: by.clone() },
+            );
+            draft.push(IncidentId::NONE, What::Changed { change: Change::clone(change) }, why);
+            action::see(draft, change);
+        }
+        if new.is_empty() {
+            return BTreeSet::new();
+        }
+        self.incidents.values().filter(|incident| incident.is_open()).map(|incident| incident.id).collect()
+    }
+
+    fn remember_change(&mut self, change: &Change) {
+        let at = self.changes.partition_point(|known| known.at <= change.at);
+        self.changes.insert(at, change.clone());
+        let surplus = self.changes.len().saturating_sub(CHANGES_KEPT);
+        self.changes.drain(..surplus);
     }
 
     fn forget(&mut self) {
         while self.incidents.len() > INCIDENTS_KEPT {
             let over = self.incidents.values().filter(|incident| !lifecycle::is_living(incident));
             match over.min_by_key(|incident| incident.resolved_at).map(|incident| incident.id) {
-                Some(id) => drop(self.incidents.remove(&id)),
+                Some(id) => {
+                    self.incidents.remove(&id);
+                    self.homes.retain(|_, home| *home != id);
+                }
                 None => return,
             }
         }

@@ -2,28 +2,32 @@
 //!
 //! In:   one transition at a time; the incidents as they stand after the former ones of the same decision.
 //! Out:  `Opened`, `Joined`, `Moved` and the reopening; what follows from them is settled afterwards.
-//! Not:  nothing is merged or split, and what an alert does to components is not decided here.
+//! Not:  what an alert does to components is not decided here.
+//!
+//! A firing alert goes to the open incident that it is or was a part of, or whose key it has; else to one about a
+//! component near its own; else it reopens one that ended lately; else it opens one.
 
-use crate::model::{ComponentId, IncidentId};
+use crate::model::{ComponentId, IncidentId, Severity};
 use crate::rules::{AlertState, Role, Transition};
 
 use super::affected;
-use super::book::Config;
+use super::config::Config;
 use super::draft::Draft;
 use super::event::{Exposure, Family, Member, Status, What, Why};
 use super::incident::Incident;
+use super::merge;
 
-/// Takes one transition in, and says which incident it touched.
-pub(super) fn take(draft: &mut Draft<'_>, transition: &Transition) -> Option<IncidentId> {
+/// Takes one transition in, and says which incidents it touched.
+pub(super) fn take(draft: &mut Draft<'_>, transition: &Transition) -> Vec<IncidentId> {
     let why = Why::Alert { alert: transition.key.to_string(), because: transition.because.clone() };
-    if let Some(id) =
-        find(draft, |incident| incident.is_open() && incident.members.contains_key(&transition.key))
-    {
-        return moved(draft, id, transition, why);
+    let own = draft.home(&transition.key);
+    if let Some(id) = own.filter(|id| draft.get(*id).is_some_and(Incident::is_open)) {
+        let Some(id) = moved(draft, id, transition, why) else { return Vec::new() };
+        return join_up(draft, id, transition);
     }
     let fires = transition.facts.counts && matches!(transition.to, AlertState::Firing { .. });
-    let home = if fires { home(draft, transition) } else { None };
-    match home {
+    let home = if fires { home(draft, transition, own) } else { None };
+    let id = match home {
         Some(Home::Open(id)) => join(draft, id, transition, why),
         Some(Home::Resolved(id)) => {
             let turn =
@@ -36,11 +40,9 @@ pub(super) fn take(draft: &mut Draft<'_>, transition: &Transition) -> Option<Inc
             join(draft, id, transition, why)
         }
         // An incident that is over still learns how its alerts end.
-        None => {
-            let id = find_latest(draft, |incident| incident.members.contains_key(&transition.key))?;
-            moved(draft, id, transition, why)
-        }
-    }
+        None => own.and_then(|id| moved(draft, id, transition, why)),
+    };
+    id.map_or_else(Vec::new, |id| join_up(draft, id, transition))
 }
 
 enum Home {
@@ -49,39 +51,90 @@ enum Home {
     New,
 }
 
-/// Where a firing alert belongs that is in no open incident; `None` where it alone is no reason for one.
-fn home(draft: &Draft<'_>, transition: &Transition) -> Option<Home> {
-    let key = transition.facts.incident_key.as_deref();
-    let family = Family::of(&transition.key, &transition.facts);
-    let same_key = |incident: &Incident| {
-        (key.is_some() && incident.key.as_deref() == key)
-            || family.as_ref().is_some_and(|family| incident.families.contains(family))
-    };
-    if let Some(id) = find(draft, |incident| incident.is_open() && same_key(incident)) {
+/// Where a firing alert belongs that is in no open incident; `None` where it alone is no reason for one. `own` is the
+/// resolved incident that it was a part of last.
+fn home(draft: &mut Draft<'_>, transition: &Transition, own: Option<IncidentId>) -> Option<Home> {
+    if own.and_then(|id| draft.get(id)).is_some_and(|own| is_over_by_word(own, transition)) {
+        return None;
+    }
+    let names = Names::of(transition);
+    if let Some(id) = find(draft, |incident| incident.is_open() && names.fit(incident)) {
         return Some(Home::Open(id));
     }
     if let Some(component) = &transition.facts.component
-        && let Some(id) = find(draft, |incident| is_near(draft, incident, component))
+        && let Some(id) = near(draft, component).first()
     {
-        return Some(Home::Open(id));
+        return Some(Home::Open(*id));
     }
-    if !opens(draft.config(), transition) || outlived_its_incident(draft, transition) {
+    if !opens(draft.config(), transition) || own.is_some_and(|own| outlived(draft, own, transition)) {
         return None;
     }
-    let reopen_within = draft.config().settings.reopen_within;
+    let (now, reopen_within) = (draft.now(), draft.config().settings.reopen_within);
     let recent = |incident: &Incident| {
-        incident.resolved_at.is_some_and(|at| draft.now().since(at) <= reopen_within)
-            && (same_key(incident) || incident.members.contains_key(&transition.key))
+        incident.merged_into.is_none()
+            && incident.resolved_at.is_some_and(|at| now.since(at) <= reopen_within)
+            && (names.fit(incident) || Some(incident.id) == own)
     };
-    Some(find_latest(draft, recent).map_or(Home::New, Home::Resolved))
+    let latest =
+        draft.incidents().filter(|incident| recent(incident)).max_by_key(|incident| incident.resolved_at);
+    Some(latest.map_or(Home::New, |incident| Home::Resolved(incident.id)))
 }
 
-/// Whether an open incident is about a component that this one needs, or that needs it, and still lives.
-fn is_near(draft: &Draft<'_>, incident: &Incident, component: &ComponentId) -> bool {
-    let Config { settings, graph, .. } = draft.config();
-    incident.is_open()
-        && (incident.active_symptoms > 0 || draft.now().since(incident.moved_at) <= settings.correlate_within)
-        && incident.alerting.iter().any(|alerting| graph.related(alerting, component))
+/// By what an alert is known that its incident is known by too.
+struct Names<'a> {
+    key: Option<&'a str>,
+    family: Option<Family>,
+}
+
+impl<'a> Names<'a> {
+    fn of(transition: &'a Transition) -> Self {
+        let family = Family::of(&transition.key, &transition.facts);
+        Self { key: transition.facts.incident_key.as_deref(), family }
+    }
+
+    fn fit(&self, incident: &Incident) -> bool {
+        (self.key.is_some() && incident.key.as_deref() == self.key)
+            || self.family.as_ref().is_some_and(|family| incident.families.contains(family))
+    }
+}
+
+/// Open incidents, the oldest first, about a component that this one needs, or that needs it, and that still live.
+fn near(draft: &mut Draft<'_>, component: &ComponentId) -> Vec<IncidentId> {
+    let related = draft.related(component);
+    let (now, within) = (draft.now(), draft.config().settings.correlate_within);
+    let is_near = |incident: &&Incident| {
+        incident.is_open()
+            && (incident.active_symptoms > 0 || now.since(incident.moved_at) <= within)
+            && incident.alerting.iter().any(|alerting| related.contains(alerting))
+    };
+    draft.incidents().filter(is_near).map(|incident| incident.id).collect()
+}
+
+/// A serious alert that belongs to two open incidents makes them one: the older goes on. Says which were touched.
+fn join_up(draft: &mut Draft<'_>, id: IncidentId, transition: &Transition) -> Vec<IncidentId> {
+    let serious = matches!(transition.to, AlertState::Firing { severity, .. } if Severity::Major <= severity);
+    // An alert with a key belongs where its key says.
+    let component = transition.facts.component.as_ref().filter(|_| transition.facts.incident_key.is_none());
+    let (true, true, Some(component)) = (serious, transition.facts.counts, component) else {
+        return vec![id];
+    };
+    let also = near(draft, component);
+    let mut touched = vec![id];
+    let mut survivor = id;
+    for other in also.into_iter().filter(|other| *other != id) {
+        let (Some(a), Some(b)) = (draft.get(survivor), draft.get(other)) else { continue };
+        if !a.is_open() || !b.is_open() || merge::are_apart(a, b) {
+            continue;
+        }
+        let (older, younger) = if other < survivor { (other, survivor) } else { (survivor, other) };
+        let why = Why::Merging { alert: transition.key.to_string(), into: older };
+        merge::merge(draft, younger, older, &why);
+        touched.extend([older, younger]);
+        survivor = older;
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    touched
 }
 
 /// Whether a firing alert is by itself a reason for an incident.
@@ -94,21 +147,19 @@ fn opens(config: &Config, transition: &Transition) -> bool {
 }
 
 /// Whether the alert outlived its incident (a cause may) and did not get worse since: no reason to reopen it.
-fn outlived_its_incident(draft: &Draft<'_>, transition: &Transition) -> bool {
-    find_latest(draft, |incident| incident.members.contains_key(&transition.key))
-        .and_then(|id| draft.get(id)?.members.get(&transition.key))
-        .is_some_and(|member| member.is_active() && transition.to.severity() <= Some(member.worst))
+fn outlived(draft: &Draft<'_>, own: IncidentId, transition: &Transition) -> bool {
+    let member = draft.get(own).and_then(|incident| incident.members.get(&transition.key));
+    member.is_some_and(|member| member.is_active() && transition.to.severity() <= Some(member.worst))
+}
+
+/// Whether a person ended the incident although this alert fired, and it has not cleared since.
+fn is_over_by_word(own: &Incident, transition: &Transition) -> bool {
+    own.fixed_resolved && own.members.get(&transition.key).is_some_and(|member| member.is_active())
 }
 
 /// The oldest incident that fits.
 fn find(draft: &Draft<'_>, fits: impl Fn(&Incident) -> bool) -> Option<IncidentId> {
     draft.incidents().find(|incident| fits(incident)).map(|incident| incident.id)
-}
-
-/// The one that was resolved last of those that fit.
-fn find_latest(draft: &Draft<'_>, fits: impl Fn(&Incident) -> bool) -> Option<IncidentId> {
-    let fitting = draft.incidents().filter(|incident| fits(incident));
-    fitting.max_by_key(|incident| incident.resolved_at).map(|incident| incident.id)
 }
 
 fn open(draft: &mut Draft<'_>, transition: &Transition, why: Why) -> IncidentId {
@@ -118,7 +169,7 @@ fn open(draft: &mut Draft<'_>, transition: &Transition, why: Why) -> IncidentId 
     let felt = member.role() == Role::Symptom && statuses.keys().any(|id| affected::is_public(graph, id));
     let exposure = if felt { Exposure::Public } else { Exposure::Internal };
     let toll = statuses.into_iter().map(|(id, status)| (id, (draft.now(), status))).collect();
-    let title = affected::title(graph, exposure, &toll, &transition.facts.name);
+    let title = affected::title(graph, &draft.config().words, exposure, &toll, &transition.facts.name);
     let key = transition.facts.incident_key.clone();
     let started_at = transition.to.breached_at();
     draft.open(What::Opened { key, title, exposure, started_at }, why)

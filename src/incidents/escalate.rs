@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use crate::model::{IncidentId, Severity, SinkName, Timestamp};
 
-use super::book::{Config, Wake};
+use super::config::Config;
 use super::draft::Draft;
+use super::event::Wake;
 use super::event::{PageReason, Status, What, Why};
 use super::incident::{Escalation, Incident};
-use super::input::SinkReport;
+use super::input::{SinkNews, SinkReport};
 use super::settings::{EscalationPolicy, EscalationStep, PolicyMatch};
 use super::{lifecycle, page};
 
@@ -34,40 +35,108 @@ pub(super) fn default_policy(page_at: Severity, responders: &[SinkName]) -> Arc<
     let steps = vec![step(Duration::ZERO), step(CALLED_AGAIN_AFTER)];
     let severities = Severity::ALL.into_iter().filter(|severity| page_at <= *severity).collect();
     let matches = PolicyMatch { severities, components: BTreeSet::new() };
-    Arc::from([EscalationPolicy { matches, steps }])
+    Arc::from([EscalationPolicy { matches, steps, ack_timeout: None }])
 }
 
 /// Proposes the pages of one incident after it was `before`.
 pub(super) fn page(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
     tell_loss(draft, id, why);
     tell_turn(draft, id, before, why);
+    expire(draft, id);
     start(draft, id, why);
     climb(draft, id, why);
 }
 
-/// When the next step is due.
+/// When the next step is due, or an acknowledgement expires.
 pub(super) fn wake(config: &Config, incident: &Incident) -> Option<Wake> {
-    let at = steps(config, incident).into_iter().map(|(due, ..)| due).min()?;
-    Some(Wake { at, why: Why::NobodyAcknowledged })
+    let step = steps(config, incident).into_iter().map(|(due, ..)| due).min();
+    let step = step.map(|at| Wake { at, why: Why::NobodyAcknowledged });
+    let expiry = expiry(config, incident).map(|(at, why)| Wake { at, why });
+    step.into_iter().chain(expiry).min_by_key(|wake| wake.at)
+}
+
+/// What became of a message, or of what it had written on a foreign system.
+pub(super) fn reported(draft: &mut Draft<'_>, report: &SinkReport) {
+    match &report.news {
+        SinkNews::Dead { because } => undelivered(draft, report, because),
+        SinkNews::Adopted { id } => {
+            let known = draft.get(report.incident).and_then(|incident| incident.adopted.get(&report.sink));
+            if draft.get(report.incident).is_some() && known != Some(id) {
+                let why = Why::Sink { sink: report.sink.clone(), because: "it was there already".to_owned() };
+                let what = What::Adopted { sink: report.sink.clone(), id: id.clone() };
+                draft.push(report.incident, what, why);
+            }
+        }
+        SinkNews::ForeignEdit { what } => stand_down(draft, report, what),
+    }
 }
 
 /// A message that will never arrive: recorded, and told once for each sink to those who can still be reached.
-pub(super) fn undelivered(draft: &mut Draft<'_>, report: &SinkReport) {
+fn undelivered(draft: &mut Draft<'_>, report: &SinkReport, because: &str) {
     let Some(incident) = draft.get(report.incident) else { return };
     if incident.undelivered.contains_key(&report.delivery) {
         return;
     }
     let known = incident.undelivered.values().any(|lost| lost.sink == report.sink);
-    let mut to = on_call(draft.config(), incident);
-    to.retain(|sink| *sink != report.sink);
-    if to.is_empty() {
-        to.extend(draft.config().responders.iter().filter(|sink| **sink != report.sink).cloned());
-    }
-    let why = Why::Sink { sink: report.sink.clone(), because: report.dead_because.clone() };
-    let (delivery, sink, because) = (report.delivery, report.sink.clone(), report.dead_because.clone());
+    let to = others(draft, incident, &report.sink);
+    let why = Why::Sink { sink: report.sink.clone(), because: because.to_owned() };
+    let (delivery, sink, because) = (report.delivery, report.sink.clone(), because.to_owned());
     draft.push(report.incident, What::Undelivered { delivery, sink, because }, why.clone());
     if !known {
         call(draft, report.incident, PageReason::DeliveryFailed, 0, to, why);
+    }
+}
+
+/// What a person changed on a foreign system is theirs: we leave it alone there, and responders know.
+fn stand_down(draft: &mut Draft<'_>, report: &SinkReport, what: &str) {
+    let Some(incident) = draft.get(report.incident) else { return };
+    if incident.stood_down.contains_key(&report.sink) {
+        return;
+    }
+    let to = others(draft, incident, &report.sink);
+    let why = Why::Sink { sink: report.sink.clone(), because: what.to_owned() };
+    let down = What::StoodDown { sink: report.sink.clone(), what: what.to_owned() };
+    draft.push(report.incident, down, why.clone());
+    call(draft, report.incident, PageReason::StoodDown, 0, to, why);
+}
+
+/// Whom to tell of a sink: those on call, but not through that sink itself.
+fn others(draft: &Draft<'_>, incident: &Incident, sink: &SinkName) -> Vec<SinkName> {
+    let mut to = on_call(draft.config(), incident);
+    to.retain(|other| other != sink);
+    if to.is_empty() {
+        to.extend(draft.config().responders.iter().filter(|other| *other != sink).cloned());
+    }
+    to
+}
+
+/// Tells those on call that a post waits for a person's word.
+pub(super) fn ask_for_approval(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let to = on_call(draft.config(), incident);
+    call(draft, id, PageReason::DraftWaits, 0, to, why.clone());
+}
+
+/// When the acknowledgement that stands expires, and why.
+fn expiry(config: &Config, incident: &Incident) -> Option<(Timestamp, Why)> {
+    incident.acknowledged_at.filter(|_| happens(incident))?;
+    let severity = incident.severity()?;
+    let of_policy = select(config, incident, severity).and_then(|policy| policy.ack_timeout);
+    let timeout = of_policy.or(config.settings.ack_timeout)?;
+    let after_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    Some((incident.news_at + timeout, Why::AcknowledgementExpired { after_ms }))
+}
+
+/// Whoever acknowledged and was not heard of since does not count any more: the policy starts anew.
+fn expire(draft: &mut Draft<'_>, id: IncidentId) {
+    let Some(incident) = draft.get(id) else { return };
+    let (Some(severity), Some((at, why))) = (incident.severity(), expiry(draft.config(), incident)) else {
+        return;
+    };
+    if at <= draft.now() {
+        draft.push(id, What::Unacknowledged { by: None }, why.clone());
+        let reason = PageReason::AcknowledgementExpired;
+        draft.push(id, What::Escalating { severity, reason }, why);
     }
 }
 

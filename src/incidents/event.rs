@@ -1,11 +1,18 @@
 //! What the book says: every decision and every word, with the reason for it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
+use crate::model::{
+    ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp, format_duration,
+};
 use crate::rules::{AlertFacts, AlertKey, AlertState, Role};
+
+use super::command::Holdable;
+use super::input::{Change, ChangeKind};
 
 /// An output of the engine: one line of an incident's timeline. The events alone rebuild what was decided and said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,7 +21,7 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// Of which incident.
+    /// Of which incident; `IncidentId::NONE` for what is of none yet, such as a change.
     pub incident: IncidentId,
     /// What.
     pub what: What,
@@ -52,6 +59,15 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// When to ask the book again, and which rule asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wake {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Why,
 }
 
 /// How bad an incident is, from its components.
@@ -300,6 +316,11 @@ pub enum What {
         /// Who.
         by: String,
     },
+    /// Nobody is on it any more.
+    Unacknowledged {
+        /// Who says so; `None` where the acknowledgement expired.
+        by: Option<String>,
+    },
     /// An internal line.
     Noted {
         /// Who says it.
@@ -307,12 +328,174 @@ pub enum What {
         /// The line.
         text: String,
     },
+    /// A note was taken back.
+    NoteRetracted {
+        /// Its number, from 1.
+        number: u32,
+        /// Who did.
+        by: String,
+    },
     /// Something people did against it.
     Acted {
-        /// Who.
+        /// Who; `metrics` where it was seen there.
         by: String,
         /// What.
         text: String,
+        /// When they did.
+        #[serde(default)]
+        done_at: Option<Timestamp>,
+        /// What was measured then, to compare with later.
+        #[serde(default)]
+        measured: Vec<Figure>,
+    },
+    /// An action was taken back.
+    ActionRetracted {
+        /// Its number, from 1.
+        number: u32,
+        /// Who did.
+        by: String,
+    },
+    /// What an action changed, as measured.
+    EffectMeasured {
+        /// The action's number, from 1.
+        number: u32,
+        /// What changed; `None` where nothing worth telling did.
+        effect: Option<Effect>,
+    },
+    /// Something rolled out. Of no incident by itself.
+    Changed {
+        /// What.
+        change: Change,
+    },
+    /// Who or what probably caused it, the likeliest first.
+    Suspected {
+        /// The suspects.
+        suspects: Vec<Suspect>,
+    },
+    /// The cause was named.
+    CauseNamed {
+        /// Who did; `suspects` where the likeliest one passed the bar.
+        by: String,
+        /// The cause, in words.
+        text: String,
+        /// The component that it lies in.
+        component: Option<ComponentId>,
+        /// Whether customers may read it.
+        public: bool,
+    },
+    /// The named cause was taken back.
+    CauseWithdrawn {
+        /// Who did.
+        by: String,
+    },
+    /// A person set something; the machine leaves it alone.
+    Fixed {
+        /// What, and to what.
+        fixed: Fixed,
+        /// Who did.
+        by: String,
+    },
+    /// The machine decides again.
+    Released {
+        /// What.
+        what: Holdable,
+        /// Who said so.
+        by: String,
+    },
+    /// Nothing more is said in public.
+    Muted {
+        /// Who said so.
+        by: String,
+    },
+    /// It is spoken of again.
+    Unmuted {
+        /// Who said so.
+        by: String,
+    },
+    /// A promised update will not come, since somebody muted the incident.
+    PromiseWithdrawn {
+        /// Until when it was promised.
+        due: Timestamp,
+    },
+    /// A promise of an incident that became a part of this one.
+    PromiseTaken {
+        /// Until when it was promised.
+        due: Timestamp,
+        /// By which incident.
+        from: IncidentId,
+    },
+    /// A post waits for a person's word.
+    Drafted {
+        /// The post as it would be.
+        post: Post,
+    },
+    /// A person wrote another text into the draft.
+    DraftEdited {
+        /// Who.
+        by: String,
+        /// The text.
+        text: String,
+    },
+    /// The draft is no more, and was not said.
+    DraftDropped {
+        /// Who threw it away; `None` where it was overtaken.
+        by: Option<String>,
+    },
+    /// It became a part of another incident, and ends.
+    Merged {
+        /// Of which.
+        into: IncidentId,
+    },
+    /// It took over all that belonged to another incident.
+    Absorbed {
+        /// Which.
+        from: IncidentId,
+        /// Its alerts.
+        members: Vec<Member>,
+        /// What its components showed when.
+        components: BTreeMap<ComponentId, Vec<Span>>,
+    },
+    /// An alert is part of another incident from here on.
+    Left {
+        /// Which alert.
+        key: AlertKey,
+        /// Which incident.
+        to: IncidentId,
+    },
+    /// An alert does not count any more.
+    Dismissed {
+        /// Which alert.
+        key: AlertKey,
+        /// Who said so.
+        by: String,
+    },
+    /// A dismissed alert counts again.
+    Reinstated {
+        /// Which alert.
+        key: AlertKey,
+        /// Who said so.
+        by: String,
+    },
+    /// Its severity is at least this from here on, whatever its alerts say.
+    SeverityRaised {
+        /// Which severity.
+        to: Severity,
+        /// Why.
+        because: Raising,
+    },
+    /// A sink found what we were about to create there, and it is ours.
+    Adopted {
+        /// Which sink.
+        sink: SinkName,
+        /// What the foreign system calls it.
+        id: String,
+    },
+    /// Somebody changed on a foreign system what we had written; we leave it alone there.
+    StoodDown {
+        /// On which sink.
+        sink: SinkName,
+        /// What they did.
+        what: String,
     },
 }
 
@@ -338,8 +521,33 @@ impl What {
             Self::Undelivered { .. } => "undelivered",
             Self::Paged { .. } => "paged",
             Self::Acknowledged { .. } => "acknowledged",
+            Self::Unacknowledged { .. } => "unacknowledged",
             Self::Noted { .. } => "noted",
+            Self::NoteRetracted { .. } => "note_retracted",
             Self::Acted { .. } => "acted",
+            Self::ActionRetracted { .. } => "action_retracted",
+            Self::EffectMeasured { .. } => "effect_measured",
+            Self::Changed { .. } => "changed",
+            Self::Suspected { .. } => "suspected",
+            Self::CauseNamed { .. } => "cause_named",
+            Self::CauseWithdrawn { .. } => "cause_withdrawn",
+            Self::Fixed { .. } => "fixed",
+            Self::Released { .. } => "released",
+            Self::Muted { .. } => "muted",
+            Self::Unmuted { .. } => "unmuted",
+            Self::PromiseWithdrawn { .. } => "promise_withdrawn",
+            Self::PromiseTaken { .. } => "promise_taken",
+            Self::Drafted { .. } => "drafted",
+            Self::DraftEdited { .. } => "draft_edited",
+            Self::DraftDropped { .. } => "draft_dropped",
+            Self::Merged { .. } => "merged",
+            Self::Absorbed { .. } => "absorbed",
+            Self::Left { .. } => "left",
+            Self::Dismissed { .. } => "dismissed",
+            Self::Reinstated { .. } => "reinstated",
+            Self::SeverityRaised { .. } => "severity_raised",
+            Self::Adopted { .. } => "adopted",
+            Self::StoodDown { .. } => "stood_down",
         }
     }
 }
@@ -380,6 +588,164 @@ pub struct Post {
     pub mitigated_at: Option<Timestamp>,
     /// The promise: the next update comes by then. None once resolved.
     pub next_update_by: Option<Timestamp>,
+    /// What sort of word it is.
+    #[serde(default)]
+    pub kind: PostKind,
+    /// When backlogs are expected to be drained, as the text says it.
+    #[serde(default)]
+    pub etas: Vec<Eta>,
+    /// Sinks that do not get it, since a person took over there.
+    #[serde(default)]
+    pub except: BTreeSet<SinkName>,
+}
+
+/// What sort of word a post is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PostKind {
+    /// What the machine knows.
+    #[default]
+    Update,
+    /// That we are looking into it: nobody approved more in time.
+    Holding,
+    /// As a person wrote or approved it.
+    Written {
+        /// Who.
+        by: String,
+    },
+    /// That updates are paused.
+    Muted,
+    /// That it goes on in another incident.
+    Merged {
+        /// Which.
+        into: IncidentId,
+    },
+}
+
+/// When a backlog is expected to be drained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eta {
+    /// The backlog.
+    pub alert: AlertKey,
+    /// Its component.
+    pub component: Option<ComponentId>,
+    /// At the earliest.
+    pub low: Timestamp,
+    /// Most likely.
+    pub best: Timestamp,
+    /// At the latest.
+    pub high: Timestamp,
+}
+
+/// A measured value at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Of which alert.
+    pub alert: AlertKey,
+    /// The value.
+    pub value: f64,
+}
+
+/// What an action changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What was measured, as people call it: the alert's name.
+    pub what: String,
+    /// The value when people acted.
+    pub from: f64,
+    /// The value afterwards.
+    pub to: f64,
+    /// How long that took, in milliseconds.
+    pub within_ms: u64,
+}
+
+/// A probable cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// What it is.
+    pub kind: SuspectKind,
+    /// The component that it is about.
+    pub component: Option<ComponentId>,
+    /// In words.
+    pub summary: String,
+    /// When it rolled out; for a label value, when the rise began.
+    pub at: Timestamp,
+    /// How likely it is, 0 to 1: the product of its parts.
+    pub score: f64,
+    /// The parts of the score.
+    pub parts: ScoreParts,
+}
+
+/// What a suspect is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspectKind {
+    /// Something that rolled out.
+    Change(ChangeKind),
+    /// A label value that makes a large part of the rise.
+    Label,
+}
+
+impl SuspectKind {
+    /// The word for it: that of the change, or `label`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Change(kind) => kind.as_str(),
+            Self::Label => "label",
+        }
+    }
+}
+
+/// What makes a suspect likely; each 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ScoreParts {
+    /// How close in time.
+    pub time: f64,
+    /// How close in the graph of components.
+    pub graph: f64,
+    /// How often changes of that kind are the cause.
+    pub kind: f64,
+    /// Its part of the rise; 1 where nothing breaks the rise down.
+    pub share: f64,
+}
+
+/// What a person set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Fixed {
+    /// The status.
+    Status {
+        /// To which.
+        status: Status,
+    },
+    /// The public impact.
+    Impact {
+        /// To which.
+        impact: Impact,
+    },
+    /// That it is over, although something fires still.
+    Resolved,
+}
+
+/// Why the severity of an incident rose by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum Raising {
+    /// It lasts.
+    Lasts {
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// It is broad.
+    Breadth {
+        /// How many components are affected.
+        components: u32,
+    },
+    /// The time at which a backlog is expected to be drained went further away.
+    EtaSlipped {
+        /// By how much, in milliseconds.
+        by_ms: u64,
+    },
 }
 
 /// Why responders are told something.
@@ -398,6 +764,12 @@ pub enum PageReason {
     MeasurementLost,
     /// A message could not be delivered.
     DeliveryFailed,
+    /// Whoever had taken it on was not heard of for too long.
+    AcknowledgementExpired,
+    /// A post waits for a person's word.
+    DraftWaits,
+    /// Somebody changed our words on a foreign system, and we leave them alone there.
+    StoodDown,
     /// The journal cannot be written; told without it.
     JournalFailing,
     /// A part of the daemon failed and the process ends; told without the journal.
@@ -442,6 +814,9 @@ pub struct Page {
     pub runbooks: Vec<String>,
     /// When the incident began.
     pub started_at: Timestamp,
+    /// What probably caused it, the likeliest first.
+    #[serde(default)]
+    pub suspects: Vec<Suspect>,
 }
 
 /// The reason for an event, which the timeline, the log and the posts' reviewers read in the same words.
@@ -479,10 +854,24 @@ pub enum Why {
     WatchPassed,
     /// Nobody acknowledged.
     NobodyAcknowledged,
+    /// Whoever acknowledged was not heard of for so long.
+    AcknowledgementExpired {
+        /// For how long, in milliseconds.
+        after_ms: u64,
+    },
+    /// Nobody approved the draft in time.
+    NobodyApproved,
     /// An operator said so.
     Operator {
         /// Who.
         by: String,
+    },
+    /// An alert belongs to two incidents.
+    Merging {
+        /// Which alert.
+        alert: String,
+        /// The older incident.
+        into: IncidentId,
     },
     /// A sink reported.
     Sink {
@@ -503,7 +892,13 @@ impl fmt::Display for Why {
             Self::NewFact { fact } => write!(f, "new: {fact}"),
             Self::WatchPassed => f.write_str("the watch passed without a relapse"),
             Self::NobodyAcknowledged => f.write_str("nobody acknowledged"),
+            Self::AcknowledgementExpired { after_ms } => {
+                let after = format_duration(Duration::from_millis(*after_ms));
+                write!(f, "nothing was heard for {after} of who acknowledged")
+            }
+            Self::NobodyApproved => f.write_str("nobody approved the draft in time"),
             Self::Operator { by } => write!(f, "{by} said so"),
+            Self::Merging { alert, into } => write!(f, "{alert} belongs to {into} too"),
             Self::Sink { sink, because } => write!(f, "{sink}: {because}"),
         }
     }

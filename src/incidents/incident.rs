@@ -10,7 +10,10 @@ use std::sync::Arc;
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 use crate::rules::{AlertKey, Role};
 
-use super::event::{Event, Exposure, Family, Impact, Member, Page, PageReason, Post, Span, Status, What};
+use super::event::{
+    Effect, Event, Exposure, Family, Figure, Impact, Member, Page, PageReason, Post, Span, Status, Suspect,
+    What,
+};
 
 /// Something with the time at which it was decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,13 +24,69 @@ pub struct Dated<T> {
     pub item: T,
 }
 
-/// What somebody said or did.
+/// An internal line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Note {
+    /// Who says it.
+    pub by: String,
+    /// The line.
+    pub text: String,
+    /// Whether it was taken back.
+    pub retracted: bool,
+}
+
+/// Something people did against an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
     /// Who.
     pub by: String,
     /// What.
     pub text: String,
+    /// What was measured when they did it.
+    pub measured: Vec<Figure>,
+    /// What it changed.
+    pub outcome: ActionOutcome,
+    /// Whether it was taken back.
+    pub retracted: bool,
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ActionOutcome {
+    /// It is not known yet.
+    Open,
+    /// It changed nothing worth telling, or nothing could be measured.
+    NoEffect,
+    /// It changed this.
+    Measured(Effect),
+}
+
+/// A cause that was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// When it was named.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The cause, in words.
+    pub text: String,
+    /// The component that it lies in.
+    pub component: Option<ComponentId>,
+    /// Whether customers may read it.
+    pub public: bool,
+}
+
+/// A post that waits for a person's word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitingDraft {
+    /// Since when a draft waits; a newer version of it does not begin anew.
+    pub since: Timestamp,
+    /// When it was last written anew.
+    pub revised_at: Timestamp,
+    /// The post as it would be.
+    pub post: Post,
+    /// Who wrote another text into it, and which.
+    pub edited: Option<(String, String)>,
 }
 
 /// How the promises of an incident went.
@@ -39,6 +98,8 @@ pub struct Promises {
     pub kept: u32,
     /// Updates that did not.
     pub missed: u32,
+    /// Updates that were called off in a post, since somebody muted the incident.
+    pub withdrawn: u32,
 }
 
 /// Where the escalation of an incident stands.
@@ -68,6 +129,8 @@ pub struct Undelivered {
 pub(super) struct Said {
     pub(super) actions: usize,
     pub(super) causes: BTreeSet<String>,
+    /// When an ETA was last stated.
+    pub(super) eta_at: Option<Timestamp>,
 }
 
 /// Alerts believed to have one cause, and everything said about them.
@@ -95,6 +158,8 @@ pub struct Incident {
     pub acknowledged_at: Option<Timestamp>,
     /// Who did.
     pub acknowledged_by: Option<String>,
+    /// When somebody first took it on, whether that stands or not.
+    pub first_acknowledged_at: Option<Timestamp>,
     /// When its cause was first known.
     pub identified_at: Option<Timestamp>,
     /// When its symptoms ended, once they have.
@@ -105,8 +170,16 @@ pub struct Incident {
     pub resolved_at: Option<Timestamp>,
     /// The most upstream component with a firing symptom or cause, the last time there was one.
     pub root: Option<ComponentId>,
-    /// Its alerts, those that ended too.
-    pub members: BTreeMap<AlertKey, Member>,
+    /// What probably caused it, the likeliest first, as it was last said.
+    pub suspects: Vec<Suspect>,
+    /// The cause that somebody named.
+    pub cause: Option<Cause>,
+    /// The incident that it became a part of.
+    pub merged_into: Option<IncidentId>,
+    /// Its alerts, those that ended too. Shared, since a decision works on a copy of the incident.
+    pub members: BTreeMap<AlertKey, Arc<Member>>,
+    /// Alerts that do not count, since a person said so.
+    pub dismissed: BTreeSet<AlertKey>,
     /// What its components showed when, those that recovered too.
     pub components: BTreeMap<ComponentId, Vec<Span>>,
     /// What was said in public, oldest first. Shared, since a decision works on a copy of the incident.
@@ -114,9 +187,27 @@ pub struct Incident {
     /// What responders were told, oldest first.
     pub pages: Vec<Dated<Arc<Page>>>,
     /// What people did against it, oldest first.
-    pub actions: Vec<Dated<Line>>,
+    pub actions: Vec<Dated<Action>>,
     /// Internal lines, oldest first.
-    pub notes: Vec<Dated<Line>>,
+    pub notes: Vec<Dated<Note>>,
+    /// The status that a person set.
+    pub fixed_status: Option<Status>,
+    /// The public impact that a person set.
+    pub fixed_impact: Option<Impact>,
+    /// Whether a person ended it while something fired; until every alert of it has cleared once.
+    pub fixed_resolved: bool,
+    /// Who muted it, while that stands.
+    pub muted_by: Option<String>,
+    /// A post that waits for a person's word.
+    pub draft: Option<WaitingDraft>,
+    /// The least severity that it has, whatever its alerts say.
+    pub raised: Option<Severity>,
+    /// Sinks that are left alone, since somebody changed there what we had written, and what they did.
+    pub stood_down: BTreeMap<SinkName, String>,
+    /// What foreign systems call what we found there and took for ours.
+    pub adopted: BTreeMap<SinkName, String>,
+    /// The worst that its public components showed.
+    pub worst_impact: Impact,
     /// Until when the next update is promised.
     pub promise: Option<Timestamp>,
     /// How its promises went.
@@ -135,15 +226,23 @@ pub struct Incident {
     pub undelivered: BTreeMap<DeliveryId, Undelivered>,
     /// When one of its alerts last moved.
     pub moved_at: Timestamp,
+    /// When something was last heard of it: an alert, or a person.
+    pub news_at: Timestamp,
     pub(super) said: Said,
+    /// Since when it happens without a break: since it was opened, reopened, or a watch was broken.
+    pub(super) happening_since: Timestamp,
+    /// Incidents that a person took apart from this one.
+    pub(super) split_from: BTreeSet<IncidentId>,
     /// Whether a symptom fired since it was opened or reopened.
     pub(super) symptom_seen: bool,
     /// Whether a cause fired since it was opened or reopened.
-    pub(super) cause_known: bool,
+    pub(super) cause_fired: bool,
     /// Symptoms that are active, counted as they move: a storm asks for it at each of its alerts.
     pub(super) active_symptoms: usize,
     /// Components with an alert of their own in it, over its life.
     pub(super) alerting: BTreeSet<ComponentId>,
+    /// The first ETA that was stated of each backlog since it was opened or raised for a slip.
+    pub(super) first_etas: BTreeMap<AlertKey, Timestamp>,
     /// The families of alerts that are or were in it.
     pub(super) families: BTreeSet<Family>,
     /// Whether responders know that a measurement is missing.
@@ -168,17 +267,31 @@ impl Incident {
             open_since: event.at,
             acknowledged_at: None,
             acknowledged_by: None,
+            first_acknowledged_at: None,
             identified_at: None,
             mitigated_at: None,
             monitoring_at: None,
             resolved_at: None,
             root: None,
+            suspects: Vec::new(),
+            cause: None,
+            merged_into: None,
             members: BTreeMap::new(),
+            dismissed: BTreeSet::new(),
             components: BTreeMap::new(),
             posts: Vec::new(),
             pages: Vec::new(),
             actions: Vec::new(),
             notes: Vec::new(),
+            fixed_status: None,
+            fixed_impact: None,
+            fixed_resolved: false,
+            muted_by: None,
+            draft: None,
+            raised: None,
+            stood_down: BTreeMap::new(),
+            adopted: BTreeMap::new(),
+            worst_impact: Impact::None,
             promise: None,
             promises: Promises::default(),
             watch_until: None,
@@ -188,11 +301,15 @@ impl Incident {
             escalation: None,
             undelivered: BTreeMap::new(),
             moved_at: event.at,
+            news_at: event.at,
             said: Said::default(),
+            happening_since: event.at,
+            split_from: BTreeSet::new(),
             symptom_seen: false,
-            cause_known: false,
+            cause_fired: false,
             active_symptoms: 0,
             alerting: BTreeSet::new(),
+            first_etas: BTreeMap::new(),
             families: BTreeSet::new(),
             loss_paged: false,
             started_by_symptom: false,
@@ -206,12 +323,23 @@ impl Incident {
 
     /// Alerts that count as firing now.
     pub fn active(&self) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(|member| member.is_active())
+        self.members.values().map(Arc::as_ref).filter(|member| self.counts(member))
     }
 
-    /// The highest severity that is active in it.
+    /// Whether an alert of it counts as firing now: it is active, and nobody dismissed it.
+    pub fn counts(&self, member: &Member) -> bool {
+        member.is_active() && !self.dismissed.contains(&member.key)
+    }
+
+    /// The highest severity that is active in it, or that it was raised to.
     pub fn severity(&self) -> Option<Severity> {
-        self.active().filter_map(|member| member.state.severity()).max()
+        let active = self.active().filter_map(|member| member.state.severity()).max()?;
+        Some(self.raised.map_or(active, |raised| raised.max(active)))
+    }
+
+    /// Whether its cause is known: one fires, or somebody named one.
+    pub fn cause_is_known(&self) -> bool {
+        self.cause.is_some() || self.cause_fired
     }
 
     /// What a component shows now because of it.
@@ -220,6 +348,11 @@ impl Incident {
             Some(Span { until: None, status, .. }) => *status,
             _ => ComponentStatus::Operational,
         }
+    }
+
+    /// The components that show something other than operational because of it.
+    pub fn affected_now(&self) -> impl Iterator<Item = &ComponentId> {
+        self.components.keys().filter(|id| self.component_status(id) != ComponentStatus::Operational)
     }
 
     /// Everybody who was called because of it, each once.
@@ -236,6 +369,12 @@ impl Incident {
     /// What may be said in public of its causes.
     pub fn public_causes(&self) -> BTreeSet<String> {
         let causes = self.members.values().filter(|m| m.role() == Role::Cause && m.facts.counts);
-        causes.filter_map(|m| m.facts.public_cause.clone()).collect()
+        let named = self.cause.iter().filter(|cause| cause.public).map(|cause| cause.text.clone());
+        causes.filter_map(|m| m.facts.public_cause.clone()).chain(named).collect()
+    }
+
+    /// What people did that was not taken back, oldest first.
+    pub fn standing_actions(&self) -> impl Iterator<Item = &Dated<Action>> {
+        self.actions.iter().filter(|action| !action.item.retracted)
     }
 }

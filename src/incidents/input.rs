@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ComponentId, DeliveryId, IncidentId, SinkName, Timestamp};
-use crate::rules::{AlertKey, Reading, Transition};
+use crate::rules::{AlertKey, Explained, Reading, Transition};
+
+use super::command::Command;
 
 /// Everything that can wake the book.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,37 +38,86 @@ pub struct Change {
     pub at: Timestamp,
     /// Of which component.
     pub component: Option<ComponentId>,
+    /// What sort of change it is.
+    #[serde(default)]
+    pub kind: ChangeKind,
+    /// The version that is there from then on.
+    #[serde(default)]
+    pub version: Option<String>,
     /// What, in words.
     pub summary: String,
+    /// Who told it; `None` where it was seen in metrics.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
-/// An operator's word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// Who says it.
-    pub by: String,
-    /// About which incident.
-    pub incident: IncidentId,
-    /// What.
-    pub kind: CommandKind,
+/// What sort of change it is.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A new version.
+    #[default]
+    Deploy,
+    /// Other settings of the same version.
+    Config,
+    /// A switch within the application.
+    Flag,
+    /// Data or a schema was changed.
+    Migration,
+    /// More or fewer instances or resources.
+    Scale,
+    /// The same version, started again.
+    Restart,
+    /// A version or setting that was there before is back.
+    Rollback,
+    /// Anything else.
+    Other,
 }
 
-/// What an operator can say. More follow with on-call and the console.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
-pub enum CommandKind {
-    /// 'I am on it': stops escalation.
-    Acknowledge,
-    /// An internal line.
-    Note {
-        /// The line.
-        text: String,
-    },
-    /// Something people did against the incident.
-    Action {
-        /// What they did.
-        text: String,
-    },
+impl ChangeKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Deploy,
+        Self::Config,
+        Self::Flag,
+        Self::Migration,
+        Self::Scale,
+        Self::Restart,
+        Self::Rollback,
+        Self::Other,
+    ];
+
+    /// The word that users write.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Config => "config",
+            Self::Flag => "flag",
+            Self::Migration => "migration",
+            Self::Scale => "scale",
+            Self::Restart => "restart",
+            Self::Rollback => "rollback",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the word that users write.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A delivery's fate that matters to the book.
@@ -80,8 +131,29 @@ pub struct SinkReport {
     pub sink: SinkName,
     /// When it was recorded.
     pub at: Timestamp,
-    /// Why it could not be delivered.
-    pub dead_because: String,
+    /// What became of it.
+    pub news: SinkNews,
+}
+
+/// What a sink has to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum SinkNews {
+    /// It will never be delivered.
+    Dead {
+        /// Why not.
+        because: String,
+    },
+    /// What we were about to create was there already, with our key, and is ours.
+    Adopted {
+        /// What the foreign system calls it.
+        id: String,
+    },
+    /// A person edited or resolved there what we had written.
+    ForeignEdit {
+        /// What they did.
+        what: String,
+    },
 }
 
 /// What was measured, whether anything moved or not. Informs the figures of posts; is never journaled.
@@ -89,6 +161,8 @@ pub struct SinkReport {
 pub struct Readings {
     /// The value of each alert that was evaluated.
     pub alerts: Vec<Reading>,
+    /// What explains the rise behind alerts.
+    pub explained: Vec<Explained>,
     /// Alerts whose key is no longer evaluated: nothing more will be measured of them.
     pub gone: Vec<AlertKey>,
 }

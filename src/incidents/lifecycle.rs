@@ -9,27 +9,32 @@
 //! or a lost measurement holds an incident that was watched long enough.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{ComponentId, ComponentStatus, IncidentId, Timestamp};
 use crate::rules::Role;
 
 use super::affected;
-use super::book::{Config, Wake};
+use super::config::Config;
 use super::draft::Draft;
+use super::event::Wake;
 use super::event::{Exposure, PageReason, Status, What, Why};
 use super::incident::Incident;
-use super::{escalate, publish};
+use super::{action, escalate, publish, raise, suspects};
 
 /// Proposes whatever follows for one incident.
 pub(super) fn settle(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
-    let Some(before) = draft.get(id).map(|incident| incident.status) else { return };
-    if before != Status::Resolved {
+    let Some(before) = draft.status_before(id) else { return };
+    if draft.get(id).is_some_and(Incident::is_open) {
         date(draft, id, why);
         show(draft, id, why);
         introduce(draft, id);
+        suspects::rank(draft, id, why);
+        raise::raise(draft, id);
         turn(draft, id, why);
     }
+    action::measure(draft, id);
     escalate::page(draft, id, before, why);
     publish::say(draft, id);
 }
@@ -37,12 +42,14 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
 /// Whether anything may still follow by itself: it is open, or its last word is not that it is over.
 pub(super) fn is_living(incident: &Incident) -> bool {
     let last_said = incident.posts.last().map(|post| post.item.status);
-    incident.is_open() || last_said.is_some_and(|said| said != Status::Resolved)
+    incident.is_open() || last_said.is_some_and(|said| said != Status::Resolved) || incident.draft.is_some()
 }
 
 /// When the watch must be looked at.
 pub(super) fn wake(incident: &Incident) -> Option<Wake> {
-    let watched = incident.status == Status::Monitoring && incident.held_by.is_empty();
+    let watched = incident.status == Status::Monitoring
+        && incident.held_by.is_empty()
+        && incident.fixed_status.is_none();
     incident.watch_until.filter(|_| watched).map(|at| Wake { at, why: Why::WatchPassed })
 }
 
@@ -64,7 +71,8 @@ fn date(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
 fn show(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
     let graph = draft.config().graph.clone();
-    let now = affected::statuses(&graph, incident.members.values());
+    let counting = incident.members.values().filter(|member| !incident.dismissed.contains(&member.key));
+    let now = affected::statuses(&graph, counting.map(Arc::as_ref));
     let known: BTreeSet<&ComponentId> = incident.components.keys().chain(now.keys()).collect();
     let mut changes: Vec<(ComponentId, ComponentStatus, ComponentStatus)> = known
         .into_iter()
@@ -116,7 +124,7 @@ fn introduce(draft: &mut Draft<'_>, id: IncidentId) {
         let because = format!("`{component}` is the most upstream component with a firing symptom or cause");
         draft.push(id, What::Rooted { component }, follows(&because));
     }
-    let title = affected::title(&graph, exposure, &toll, &alert);
+    let title = affected::title(&graph, &draft.config().words, exposure, &toll, &alert);
     if title != old_title {
         draft.push(
             id,
@@ -143,15 +151,21 @@ fn turn(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     }
 }
 
-/// Where it stands by its alerts alone; never resolved, which the watch decides.
+/// Where it stands by its alerts, or where a person put it; never resolved, which the watch decides.
 fn due_status(incident: &Incident) -> Status {
+    if let Some(fixed) = incident.fixed_status {
+        return fixed;
+    }
     let active = |role: Role| incident.active().any(|member| member.role() == role);
-    match (incident.symptom_seen, incident.cause_known) {
-        (true, true) if incident.active_symptoms > 0 => Status::Identified,
-        (true, false) if incident.active_symptoms > 0 => Status::Investigating,
-        (false, true) if active(Role::Cause) => Status::Identified,
-        (false, false) if active(Role::Backlog) => Status::Investigating,
-        _ => Status::Monitoring,
+    let goes_on = match (incident.symptom_seen, incident.cause_fired) {
+        (true, _) => incident.active_symptoms > 0,
+        (false, true) => active(Role::Cause),
+        (false, false) => active(Role::Backlog),
+    };
+    match (goes_on, incident.cause_is_known()) {
+        (true, true) => Status::Identified,
+        (true, false) => Status::Investigating,
+        (false, _) => Status::Monitoring,
     }
 }
 
@@ -176,27 +190,33 @@ fn end_watch(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
         }
         return;
     }
-    // A cause may go on when every symptom is over; what it does to components is no longer this incident's.
-    let graph = draft.config().graph.clone();
-    let shown = incident.components.keys().map(|id| (id.clone(), incident.component_status(id)));
-    let mut left: Vec<_> = shown
-        .filter(|(_, status)| *status != ComponentStatus::Operational)
-        .map(|(component, from)| (component, from, ComponentStatus::Operational))
-        .collect();
-    left.sort_by_key(|(component, ..)| graph.position(component));
-    change(draft, id, left, &Why::WatchPassed);
-    let (from, to) = (Status::Monitoring, Status::Resolved);
-    draft.push(id, What::StatusChanged { from, to, watch_until: None }, Why::WatchPassed);
+    close(draft, id, &Why::WatchPassed);
 }
 
-/// What keeps it from resolved: lost measurements and backlogs that are not drained.
+/// Ends an incident. A cause may go on when every symptom is over; what it does to components is no longer this
+/// incident's.
+pub(super) fn close(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let graph = draft.config().graph.clone();
+    let from = incident.status;
+    let left = incident.affected_now().map(|component| {
+        (component.clone(), incident.component_status(component), ComponentStatus::Operational)
+    });
+    let mut left: Vec<_> = left.collect();
+    left.sort_by_key(|(component, ..)| graph.position(component));
+    change(draft, id, left, why);
+    draft.push(id, What::StatusChanged { from, to: Status::Resolved, watch_until: None }, why.clone());
+}
+
+/// What keeps it from resolved: lost measurements, backlogs that are not drained, and a person's word.
 fn blockers(incident: &Incident, said: impl Fn(Timestamp) -> String) -> Vec<String> {
     let held = incident.active().filter_map(|member| match (member.lost_since(), member.role()) {
         (Some(since), _) => Some(format!("{} is not measured since {}", member.key, said(since))),
         (None, Role::Backlog) => Some(format!("{} is not drained", member.key)),
         _ => None,
     });
-    held.collect()
+    let word = incident.fixed_status.map(|status| format!("the status {status} is held by a person"));
+    held.chain(word).collect()
 }
 
 /// Whether responders called before should hear of this turn, and under which reason.
@@ -204,7 +224,8 @@ pub(super) fn told_as(before: Status, now: Status) -> Option<PageReason> {
     match (before, now) {
         (Status::Monitoring, Status::Investigating | Status::Identified) => Some(PageReason::Reopened),
         (Status::Investigating | Status::Identified, Status::Monitoring) => Some(PageReason::Monitoring),
-        (Status::Monitoring, Status::Resolved) => Some(PageReason::Resolved),
+        (_, Status::Resolved) if before != Status::Resolved => Some(PageReason::Resolved),
+        (Status::Resolved, Status::Investigating | Status::Identified) => Some(PageReason::Reopened),
         _ => None,
     }
 }

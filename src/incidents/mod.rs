@@ -8,9 +8,12 @@
 //! The usual life: investigating → identified → monitoring → resolved. Two things complicate it: a symptom that
 //! comes back during the watch breaks it, and a backlog or a lost measurement holds the incident from resolved.
 
+mod action;
 mod affected;
+mod backlog;
 mod book;
 mod command;
+mod config;
 mod correlate;
 mod draft;
 mod escalate;
@@ -18,24 +21,32 @@ mod event;
 mod incident;
 mod input;
 mod lifecycle;
+mod merge;
 mod page;
 mod promise;
 mod publish;
+mod raise;
 mod remember;
 mod settings;
+mod suspects;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use book::{Book, Wake};
+pub use book::Book;
+pub use command::{Command, CommandKind, Holdable, Refused};
 pub use escalate::REPEAT_AT_LEAST;
-pub use incident::{Dated, Escalation, Incident, Line, Promises, Undelivered};
-
 pub use event::{
-    ComponentNow, Event, Exposure, Impact, Member, Page, PageReason, Post, Span, Status, What, Why,
+    ComponentNow, Effect, Eta, Event, Exposure, Figure, Fixed, Impact, Member, Page, PageReason, Post,
+    PostKind, Raising, ScoreParts, Span, Status, Suspect, SuspectKind, Wake, What, Why,
 };
-pub use input::{Change, Command, CommandKind, Evaluation, Input, Readings, SinkReport};
+pub use incident::{
+    Action, ActionOutcome, Cause, Dated, Escalation, Incident, Note, Promises, Undelivered, WaitingDraft,
+};
+pub use input::{Change, ChangeKind, Evaluation, Input, Readings, SinkNews, SinkReport};
 pub use settings::{
-    Cadence, EscalationPolicy, EscalationStep, Language, PolicyMatch, Publish, PublishMode, Settings,
+    Cadence, EscalationPolicy, EscalationStep, Fallback, Gate, Language, PolicyMatch, Publish, PublishMode,
+    Raise, RaiseWhen, Settings, Templates,
 };
+pub use words::{TemplateKind, check_template};

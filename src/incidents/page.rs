@@ -6,15 +6,18 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{ComponentId, Severity, SinkName, format_duration, format_value};
 use crate::rules::Role;
 
 use super::affected;
 use super::draft::Draft;
-use super::event::{Member, Page, PageReason, Why};
-use super::incident::Incident;
-use super::words::{AlertLine, PageFacts, ShownFacts, SinkFacts, status_word};
+use super::event::{Effect, Member, Page, PageReason, Why};
+use super::incident::{ActionOutcome, Incident};
+use super::publish;
+use super::words::{AlertLine, DoneFacts, PageFacts, ShownFacts, SinkFacts, SuspectFacts};
 
 /// How many alerts a page lists; in a storm the rest is counted.
 const ALERTS_LISTED: usize = 20;
@@ -49,6 +52,7 @@ pub(super) fn compose(
         components: affected::now(graph, incident, concerned.into_iter()),
         runbooks: runbooks.into_iter().take(RUNBOOKS_LISTED).map(str::to_owned).collect(),
         started_at: incident.started_at,
+        suspects: incident.suspects.clone(),
     }
 }
 
@@ -60,6 +64,9 @@ const fn word(reason: PageReason) -> &'static str {
         PageReason::Reopened => "came back",
         PageReason::MeasurementLost => "is no longer fully measured",
         PageReason::DeliveryFailed => "could not be told everywhere",
+        PageReason::AcknowledgementExpired => "was acknowledged, but nothing was heard since",
+        PageReason::DraftWaits => "has a post that waits for your approval",
+        PageReason::StoodDown => "was changed by a person elsewhere and is left alone there",
         PageReason::JournalFailing => "cannot be written down",
         PageReason::DaemonFailing => "is no longer watched",
         PageReason::Monitoring => "is only watched from here on",
@@ -72,17 +79,47 @@ fn facts(draft: &Draft<'_>, incident: &Incident, at_risk: &[ComponentId]) -> Pag
     let (graph, words) = (&config.graph, &config.words);
     let name = |id: &ComponentId| affected::name(graph, id).to_owned();
     // What fires comes first, the worst of it before all.
-    let mut members: Vec<&Member> = incident.members.values().collect();
-    members.sort_by_key(|member| Reverse((member.is_active(), member.state.severity())));
+    let mut members: Vec<&Member> = incident.members.values().map(Arc::as_ref).collect();
+    members.sort_by_key(|member| Reverse((incident.counts(member), member.state.severity())));
+    let time = |at| words.time(at, draft.now());
     let affected = incident.components.iter().filter_map(|(id, spans)| {
         let span = spans.last().filter(|span| span.until.is_none())?;
         let lasts = format_duration(draft.now().since(span.from));
-        Some((graph.position(id), ShownFacts { name: name(id), status: status_word(span.status), lasts }))
+        let status = words.status(span.status);
+        Some((graph.position(id), ShownFacts { name: name(id), status, key: span.status.as_str(), lasts }))
     });
     let mut affected: Vec<_> = affected.collect();
     affected.sort_by_key(|(position, _)| *position);
     let undelivered = incident.undelivered.values();
+    let suspects = incident.suspects.iter().map(|suspect| SuspectFacts {
+        kind: suspect.kind.as_str(),
+        component: suspect.component.as_ref().map(name),
+        summary: suspect.summary.clone(),
+        at: time(suspect.at),
+        score: part(suspect.score),
+        time: part(suspect.parts.time),
+        graph: part(suspect.parts.graph),
+        weight: part(suspect.parts.kind),
+        share: part(suspect.parts.share),
+    });
+    let actions = incident.standing_actions().map(|action| DoneFacts {
+        at: time(action.at),
+        by: action.item.by.clone(),
+        text: action.item.text.clone(),
+        effect: match &action.item.outcome {
+            ActionOutcome::Measured(effect) => Some(in_words(effect)),
+            ActionOutcome::Open | ActionOutcome::NoEffect => None,
+        },
+    });
     PageFacts {
+        incident: incident.id.to_string(),
+        title: incident.title.clone(),
+        status: incident.status.as_str(),
+        suspects: suspects.collect(),
+        cause: incident.cause.as_ref().map(|cause| cause.text.clone()),
+        actions: actions.collect(),
+        backlogs: publish::backlogs(draft, incident, |component| Some(name(component))),
+        draft: incident.draft.as_ref().map(|waiting| waiting.post.body.clone()),
         alerts: members.iter().take(ALERTS_LISTED).map(|member| alert_line(draft, member)).collect(),
         more: members.len().saturating_sub(ALERTS_LISTED),
         root: incident.root.as_ref().map(name),
@@ -93,9 +130,19 @@ fn facts(draft: &Draft<'_>, incident: &Incident, at_risk: &[ComponentId]) -> Pag
             .collect(),
         held_by: incident.held_by.clone(),
         acknowledged_by: incident.acknowledged_by.clone(),
-        start: words.time(incident.started_at, draft.now()),
+        start: time(incident.started_at),
         zone: words.zone(draft.now()),
     }
+}
+
+fn part(score: f64) -> String {
+    format!("{score:.2}")
+}
+
+/// `UserDatabaseCpu 97 → 60 within 15m`
+fn in_words(effect: &Effect) -> String {
+    let within = format_duration(Duration::from_millis(effect.within_ms));
+    format!("{} {} → {} within {within}", effect.what, format_value(effect.from), format_value(effect.to))
 }
 
 fn alert_line(draft: &Draft<'_>, member: &Member) -> AlertLine {

@@ -8,25 +8,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{ComponentId, ComponentStatus, Timestamp};
-use crate::rules::{AlertState, Role};
+use crate::rules::{AlertFacts, AlertKey, AlertState, Role};
 
-use super::event::{Event, Exposure, Family, Member, Page, PageReason, Post, Span, Status, What};
-use super::incident::{Dated, Escalation, Incident, Line, Said, Undelivered};
+use super::command::Holdable;
+use super::event::{
+    Event, Exposure, Family, Fixed, Member, Page, PageReason, Post, PostKind, Span, Status, What,
+};
+use super::incident::{
+    Action, ActionOutcome, Cause, Dated, Escalation, Incident, Note, Said, Undelivered, WaitingDraft,
+};
 
 impl Incident {
     /// Remembers an event. Cannot fail.
     pub(super) fn apply(&mut self, event: &Event) {
         let at = event.at;
+        if is_news(&event.what) {
+            self.news_at = at;
+        }
         match &event.what {
-            What::Opened { .. } => {}
+            What::Opened { .. } | What::Changed { .. } => {}
             What::Joined { member } => self.take(member.clone(), at),
-            What::Moved { key, state, facts } => {
-                if let Some(mut member) = self.members.get(key).cloned() {
-                    member.worst = state.severity().map_or(member.worst, |now| now.max(member.worst));
-                    (member.state, member.facts, member.moved_at) = (state.clone(), facts.clone(), at);
-                    self.take(member, at);
-                }
+            What::Moved { key, state, facts } => self.moved(key, state, facts, at),
+            What::Left { key, to } => {
+                self.lose(key, at);
+                self.split_from.insert(*to);
             }
+            What::Absorbed { members, components, .. } => self.absorb(members, components, at),
+            What::Merged { into } => self.merged_into = Some(*into),
+            What::Dismissed { key, .. } => self.dismiss(key, true),
+            What::Reinstated { key, .. } => self.dismiss(key, false),
             What::StartedEarlier { started_at } => {
                 self.started_at = *started_at;
                 self.started_by_symptom = self.symptom_seen;
@@ -38,11 +48,98 @@ impl Incident {
             What::StatusChanged { from, to, watch_until } => self.turn(*from, *to, *watch_until, at),
             What::ImpactChanged { to, .. } => self.impact = *to,
             What::Held { by } => self.held_by.clone_from(by),
+            What::Suspected { suspects } => self.suspects.clone_from(suspects),
+            What::CauseNamed { by, text, component, public } => {
+                self.identified_at.get_or_insert(at);
+                let (by, text, component, public) = (by.clone(), text.clone(), component.clone(), *public);
+                self.cause = Some(Cause { at, by, text, component, public });
+            }
+            What::CauseWithdrawn { .. } => self.cause = None,
+            What::Fixed { fixed, .. } => match fixed {
+                Fixed::Status { status } => self.fixed_status = Some(*status),
+                Fixed::Impact { impact } => self.fixed_impact = Some(*impact),
+                Fixed::Resolved => self.fixed_resolved = true,
+            },
+            What::Released { what, .. } => match what {
+                Holdable::Status => self.fixed_status = None,
+                Holdable::Impact => self.fixed_impact = None,
+                Holdable::Sink(sink) => drop(self.stood_down.remove(sink)),
+            },
+            What::Noted { by, text } => {
+                let item = Note { by: by.clone(), text: text.clone(), retracted: false };
+                self.notes.push(Dated { at, item });
+            }
+            What::NoteRetracted { number, .. } => {
+                nth(&mut self.notes, *number).into_iter().for_each(|note| note.item.retracted = true);
+            }
+            What::Acted { by, text, done_at, measured } => {
+                let (by, text, measured) = (by.clone(), text.clone(), measured.clone());
+                let item = Action { by, text, measured, outcome: ActionOutcome::Open, retracted: false };
+                self.actions.push(Dated { at: done_at.unwrap_or(at), item });
+            }
+            What::ActionRetracted { number, .. } => {
+                nth(&mut self.actions, *number).into_iter().for_each(|action| action.item.retracted = true);
+            }
+            What::EffectMeasured { number, effect } => {
+                let outcome = effect.clone().map_or(ActionOutcome::NoEffect, ActionOutcome::Measured);
+                nth(&mut self.actions, *number).into_iter().for_each(|a| a.item.outcome = outcome.clone());
+            }
+            What::Posted { .. }
+            | What::PromiseKept { .. }
+            | What::PromiseMissed { .. }
+            | What::PromiseWithdrawn { .. }
+            | What::PromiseTaken { .. }
+            | What::Drafted { .. }
+            | What::DraftEdited { .. }
+            | What::DraftDropped { .. }
+            | What::Muted { .. }
+            | What::Unmuted { .. } => self.said(&event.what, at),
+            What::Escalating { .. }
+            | What::Paged { .. }
+            | What::Acknowledged { .. }
+            | What::Unacknowledged { .. }
+            | What::SeverityRaised { .. }
+            | What::Undelivered { .. }
+            | What::Adopted { .. }
+            | What::StoodDown { .. } => self.told(&event.what, at),
+        }
+    }
+
+    /// What was, is and will be said in public.
+    fn said(&mut self, what: &What, at: Timestamp) {
+        match what {
             What::Posted { post } => self.posted(post, at),
             What::PromiseKept { .. } => (self.promise, self.promises.kept) = (None, self.promises.kept + 1),
             What::PromiseMissed { .. } => {
                 (self.promise, self.promises.missed) = (None, self.promises.missed + 1);
             }
+            What::PromiseWithdrawn { .. } => {
+                (self.promise, self.promises.withdrawn) = (None, self.promises.withdrawn + 1);
+            }
+            What::PromiseTaken { due, .. } => {
+                self.promises.made += u32::from(self.promise.is_none());
+                self.promise = Some(self.promise.map_or(*due, |own| own.min(*due)));
+            }
+            What::Drafted { post } => {
+                let since = self.draft.as_ref().map_or(at, |draft| draft.since);
+                let edited = self.draft.take().and_then(|draft| draft.edited);
+                self.draft = Some(WaitingDraft { since, revised_at: at, post: post.clone(), edited });
+            }
+            What::DraftEdited { by, text } => {
+                if let Some(draft) = &mut self.draft {
+                    draft.edited = Some((by.clone(), text.clone()));
+                }
+            }
+            What::DraftDropped { .. } => self.draft = None,
+            What::Muted { by } => self.muted_by = Some(by.clone()),
+            What::Unmuted { .. } => self.muted_by = None,
+            _ => {}
+        }
+    }
+
+    /// What responders were told, and what they and the sinks said to it.
+    fn told(&mut self, what: &What, at: Timestamp) {
+        match what {
             What::Escalating { severity, reason } => {
                 (self.acknowledged_at, self.acknowledged_by) = (None, None);
                 self.escalation = Some(Escalation {
@@ -52,39 +149,103 @@ impl Incident {
                     paged: BTreeMap::new(),
                 });
             }
+            What::Paged { page } => self.paged(page, at),
+            What::Acknowledged { by } => {
+                (self.acknowledged_at, self.acknowledged_by) = (Some(at), Some(by.clone()));
+                self.first_acknowledged_at.get_or_insert(at);
+            }
+            What::Unacknowledged { .. } => (self.acknowledged_at, self.acknowledged_by) = (None, None),
+            What::SeverityRaised { to, .. } => self.raised = Some(*to),
             What::Undelivered { delivery, sink, because } => {
                 let lost = Undelivered { sink: sink.clone(), because: because.clone() };
                 self.undelivered.insert(*delivery, lost);
             }
-            What::Paged { page } => self.paged(page, at),
-            What::Acknowledged { by } => {
-                (self.acknowledged_at, self.acknowledged_by) = (Some(at), Some(by.clone()));
-            }
-            What::Noted { by, text } => self.notes.push(dated(at, by, text)),
-            What::Acted { by, text } => self.actions.push(dated(at, by, text)),
+            What::Adopted { sink, id } => drop(self.adopted.insert(sink.clone(), id.clone())),
+            What::StoodDown { sink, what } => drop(self.stood_down.insert(sink.clone(), what.clone())),
+            _ => {}
+        }
+    }
+
+    fn moved(&mut self, key: &AlertKey, state: &AlertState, facts: &AlertFacts, at: Timestamp) {
+        let Some(known) = self.members.get(key) else { return };
+        let mut member = Member::clone(known);
+        // A dismissal is about where it stood.
+        if known.state.name() != state.name() && self.dismissed.contains(key) {
+            self.dismiss(key, false);
+        }
+        member.worst = state.severity().map_or(member.worst, |now| now.max(member.worst));
+        (member.state, member.facts, member.moved_at) = (state.clone(), facts.clone(), at);
+        self.take(member, at);
+        if self.fixed_resolved && !self.members.values().any(|member| member.is_active()) {
+            self.fixed_resolved = false;
         }
     }
 
     fn take(&mut self, member: Member, at: Timestamp) {
-        let counts_as_symptom = |member: &Member| member.is_active() && member.role() == Role::Symptom;
-        if self.members.get(&member.key).is_some_and(counts_as_symptom) {
+        if self.members.get(&member.key).is_some_and(|known| self.is_symptom_now(known)) {
             self.active_symptoms = self.active_symptoms.saturating_sub(1);
         }
-        if counts_as_symptom(&member) {
+        if self.is_symptom_now(&member) {
             self.active_symptoms += 1;
             self.symptom_seen = true;
             self.started_by_symptom |= member.state.breached_at() == self.started_at;
         }
         if member.is_active() && member.role() == Role::Cause {
-            self.cause_known = true;
+            self.cause_fired = true;
             self.identified_at.get_or_insert(at);
         }
         self.alerting.extend(member.facts.component.clone());
         self.families.extend(Family::of(&member.key, &member.facts));
         self.moved_at = at;
-        self.members.insert(member.key.clone(), member);
+        self.members.insert(member.key.clone(), Arc::new(member));
         if self.loss_paged {
-            self.loss_paged = self.members.values().any(|member| member.lost_since().is_some());
+            let is_lost = self.active().any(|member| member.lost_since().is_some());
+            self.loss_paged = is_lost;
+        }
+    }
+
+    fn is_symptom_now(&self, member: &Member) -> bool {
+        member.role() == Role::Symptom && self.counts(member)
+    }
+
+    fn lose(&mut self, key: &AlertKey, at: Timestamp) {
+        let Some(member) = self.members.remove(key) else { return };
+        if self.is_symptom_now(&member) {
+            self.active_symptoms = self.active_symptoms.saturating_sub(1);
+        }
+        self.dismissed.remove(key);
+        self.moved_at = at;
+        self.alerting = self.members.values().filter_map(|member| member.facts.component.clone()).collect();
+        self.families =
+            self.members.values().filter_map(|member| Family::of(&member.key, &member.facts)).collect();
+    }
+
+    fn absorb(&mut self, members: &[Member], components: &BTreeMap<ComponentId, Vec<Span>>, at: Timestamp) {
+        members.iter().for_each(|member| self.take(member.clone(), at));
+        for (component, spans) in components {
+            let own = self.components.entry(component.clone()).or_default();
+            // What lasts there lasts here, unless it shows something already.
+            let lasts = own.last().is_some_and(|span| span.until.is_none());
+            own.extend(spans.iter().map(|span| match span.until {
+                None if lasts => Span { until: Some(at), ..*span },
+                _ => *span,
+            }));
+            own.sort_by_key(|span| (span.until.is_none(), span.from));
+        }
+    }
+
+    fn dismiss(&mut self, key: &AlertKey, is_dismissed: bool) {
+        let Some(member) = self.members.get(key).cloned() else { return };
+        let was_symptom = self.is_symptom_now(&member);
+        if is_dismissed {
+            self.dismissed.insert(key.clone());
+        } else {
+            self.dismissed.remove(key);
+        }
+        match (was_symptom, self.is_symptom_now(&member)) {
+            (true, false) => self.active_symptoms = self.active_symptoms.saturating_sub(1),
+            (false, true) => self.active_symptoms += 1,
+            _ => {}
         }
     }
 
@@ -106,20 +267,27 @@ impl Incident {
             (_, Status::Monitoring) => {
                 self.monitoring_at.get_or_insert(at);
                 self.mitigated_at = self.ended_at();
+                self.raised = None;
             }
-            (_, Status::Resolved) => self.resolved_at = Some(at),
+            (_, Status::Resolved) => {
+                self.resolved_at = Some(at);
+                self.mitigated_at = self.mitigated_at.or_else(|| self.ended_at());
+                (self.fixed_status, self.fixed_impact, self.muted_by, self.raised) = (None, None, None, None);
+            }
             (Status::Resolved, _) => {
                 self.reopened += 1;
-                self.open_since = at;
+                (self.open_since, self.happening_since) = (at, at);
                 self.breaks += 1;
                 (self.resolved_at, self.mitigated_at, self.escalation) = (None, None, None);
                 (self.acknowledged_at, self.acknowledged_by) = (None, None);
-                self.symptom_seen = false;
+                (self.merged_into, self.cause, self.fixed_resolved) = (None, None, false);
+                self.symptom_seen = 0 < self.active_symptoms;
                 let cause_fires = self.active().any(|member| member.role() == Role::Cause);
-                self.cause_known = cause_fires;
+                self.cause_fired = cause_fires;
             }
             (Status::Monitoring, _) => {
                 self.breaks += 1;
+                self.happening_since = at;
                 self.mitigated_at = None;
             }
             _ => {}
@@ -128,7 +296,7 @@ impl Incident {
 
     /// The latest recovery of its symptoms; where it had none, of its causes or else of its backlogs.
     fn ended_at(&self) -> Option<Timestamp> {
-        let role = match (self.symptom_seen, self.cause_known) {
+        let role = match (self.symptom_seen, self.cause_fired) {
             (true, _) => Role::Symptom,
             (false, true) => Role::Cause,
             (false, false) => Role::Backlog,
@@ -144,13 +312,30 @@ impl Incident {
     fn posted(&mut self, post: &Post, at: Timestamp) {
         self.promise = post.next_update_by;
         self.promises.made += u32::from(post.next_update_by.is_some());
-        self.said = Said { actions: self.actions.len(), causes: self.public_causes() };
+        // A holding statement says that something is wrong, not what; the draft waits on.
+        if post.kind != PostKind::Holding {
+            self.said =
+                Said { actions: self.actions.len(), causes: self.public_causes(), ..self.said.clone() };
+            self.draft = None;
+        }
+        if !post.etas.is_empty() {
+            self.said.eta_at = Some(at);
+        }
+        for eta in &post.etas {
+            self.first_etas.entry(eta.alert.clone()).or_insert(eta.best);
+        }
+        self.worst_impact = self.worst_impact.max(post.impact);
         self.posts.push(Dated { at, item: Arc::new(post.clone()) });
     }
 
     fn paged(&mut self, page: &Page, at: Timestamp) {
-        use PageReason::{MeasurementLost, NotAcknowledged, Opened, Reopened, SeverityRaised};
-        let of_the_policy = matches!(page.reason, Opened | NotAcknowledged | SeverityRaised | Reopened);
+        use PageReason::{
+            AcknowledgementExpired, MeasurementLost, NotAcknowledged, Opened, Reopened, SeverityRaised,
+        };
+        let of_the_policy = matches!(
+            page.reason,
+            Opened | NotAcknowledged | SeverityRaised | Reopened | AcknowledgementExpired
+        );
         if let Some(escalation) = self.escalation.as_mut().filter(|_| of_the_policy) {
             escalation.paged.insert(page.step, at);
         }
@@ -159,6 +344,33 @@ impl Incident {
     }
 }
 
-fn dated(at: Timestamp, by: &str, text: &str) -> Dated<Line> {
-    Dated { at, item: Line { by: by.to_owned(), text: text.to_owned() } }
+/// Whether something was heard of the incident: of its alerts, or from a person.
+fn is_news(what: &What) -> bool {
+    match what {
+        What::Unacknowledged { by } | What::DraftDropped { by } => by.is_some(),
+        What::Opened { .. }
+        | What::Joined { .. }
+        | What::Moved { .. }
+        | What::Acknowledged { .. }
+        | What::Noted { .. }
+        | What::NoteRetracted { .. }
+        | What::Acted { .. }
+        | What::ActionRetracted { .. }
+        | What::CauseNamed { .. }
+        | What::CauseWithdrawn { .. }
+        | What::Fixed { .. }
+        | What::Released { .. }
+        | What::Muted { .. }
+        | What::Unmuted { .. }
+        | What::DraftEdited { .. }
+        | What::Absorbed { .. }
+        | What::Dismissed { .. }
+        | What::Reinstated { .. } => true,
+        _ => false,
+    }
+}
+
+/// The `number`th, from 1.
+fn nth<T>(items: &mut [T], number: u32) -> Option<&mut T> {
+    items.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
 }

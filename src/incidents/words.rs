@@ -13,22 +13,38 @@ use serde::Serialize;
 
 use crate::model::{ComponentStatus, Timestamp};
 
-use super::settings::Language;
+use super::settings::{Language, Settings};
+
+mod figure;
+mod samples;
+
+pub use samples::{TemplateKind, check_template};
 
 const POST: &str = "post";
 const PAGE: &str = "page";
 
-/// What a post says.
-#[derive(Debug, Serialize)]
+/// A template may do so much: enough for any text that people read, and an end for one that never would.
+const FUEL: u64 = 200_000;
+
+/// What a post says. Templates of users read these names: they are added to, never changed.
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct PostFacts {
+    pub(super) incident: String,
+    pub(super) title: String,
     pub(super) status: &'static str,
+    pub(super) impact: &'static str,
     pub(super) first: bool,
+    pub(super) written: Option<String>,
+    pub(super) holding: bool,
+    pub(super) muted: bool,
+    pub(super) merged_into: Option<String>,
     pub(super) late: Option<String>,
     pub(super) relapsed: bool,
     pub(super) unchanged_since: Option<String>,
     pub(super) affected: String,
     pub(super) shown: Vec<ShownFacts>,
     pub(super) recovered: Vec<String>,
+    pub(super) evidence: Vec<String>,
     pub(super) causes: Vec<String>,
     pub(super) actions: Vec<ActionFacts>,
     pub(super) backlogs: Vec<BacklogFacts>,
@@ -42,38 +58,58 @@ pub(super) struct PostFacts {
 }
 
 /// A component that is affected now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct ShownFacts {
     pub(super) name: String,
     pub(super) status: &'static str,
+    pub(super) key: &'static str,
     pub(super) lasts: String,
 }
 
 /// Something people did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct ActionFacts {
     pub(super) at: String,
     pub(super) text: String,
 }
 
 /// A backlog that is not drained; without a name where customers do not know the component.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct BacklogFacts {
     pub(super) name: Option<String>,
     pub(super) depth: Option<String>,
     pub(super) drained_below: Option<String>,
+    /// `growing`, `stalled`, `draining`; `None` while that cannot be told.
+    pub(super) trend: Option<&'static str>,
+    pub(super) eta: Option<EtaFacts>,
+}
+
+/// When a backlog is expected to be drained.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct EtaFacts {
+    pub(super) low: String,
+    pub(super) best: String,
+    pub(super) high: String,
 }
 
 /// A measurement that is missing.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct LostFacts {
     pub(super) name: Option<String>,
     pub(super) since: String,
 }
 
-/// What a page says below its first line.
-#[derive(Debug, Serialize)]
+/// What a page says below its first line. Templates of users read these names: they are added to, never changed.
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct PageFacts {
+    pub(super) incident: String,
+    pub(super) title: String,
+    pub(super) status: &'static str,
+    pub(super) suspects: Vec<SuspectFacts>,
+    pub(super) cause: Option<String>,
+    pub(super) actions: Vec<DoneFacts>,
+    pub(super) backlogs: Vec<BacklogFacts>,
+    pub(super) draft: Option<String>,
     pub(super) alerts: Vec<AlertLine>,
     pub(super) more: usize,
     pub(super) root: Option<String>,
@@ -86,8 +122,31 @@ pub(super) struct PageFacts {
     pub(super) zone: String,
 }
 
+/// A probable cause, with what makes it likely.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SuspectFacts {
+    pub(super) kind: &'static str,
+    pub(super) component: Option<String>,
+    pub(super) summary: String,
+    pub(super) at: String,
+    pub(super) score: String,
+    pub(super) time: String,
+    pub(super) graph: String,
+    pub(super) weight: String,
+    pub(super) share: String,
+}
+
+/// Something people did, and what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DoneFacts {
+    pub(super) at: String,
+    pub(super) by: String,
+    pub(super) text: String,
+    pub(super) effect: Option<String>,
+}
+
 /// An alert, as responders read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct AlertLine {
     pub(super) name: String,
     pub(super) state: &'static str,
@@ -101,30 +160,35 @@ pub(super) struct AlertLine {
 }
 
 /// A sink that could not be reached.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct SinkFacts {
     pub(super) name: String,
     pub(super) because: String,
 }
 
-/// The templates of a language, and the zone in which it says times.
+/// The texts of a language, or a user's own, and the zone in which times are said.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
-    templates: Arc<Environment<'static>>,
+    ours: Arc<Environment<'static>>,
+    /// Texts of the user's own, where there are some. One that fails is replaced by ours.
+    theirs: Arc<Environment<'static>>,
+    language: Language,
     timezone: Tz,
 }
 
 impl Words {
-    pub(super) fn new(language: Language, timezone: Tz) -> Self {
-        let (post, page) = match language {
-            Language::English => (include_str!("words/en.post.j2"), include_str!("words/en.page.j2")),
-        };
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, text) in [(POST, post), (PAGE, page)] {
-            templates.add_template(name, text).expect("a test renders each template that we ship");
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut ours = environment();
+        for (name, text) in texts(settings.language) {
+            ours.add_template(name, text).expect("a test renders each template that we ship");
         }
-        Self { templates: Arc::new(templates), timezone }
+        let mut theirs = environment();
+        for (name, text) in [(POST, &settings.templates.post), (PAGE, &settings.templates.page)] {
+            // Checked when the configuration was read; where it fails all the same, ours stands in.
+            let _ = text.as_ref().map(|text| theirs.add_template_owned(name, text.to_string()));
+        }
+        let (ours, theirs) = (Arc::new(ours), Arc::new(theirs));
+        Self { ours, theirs, language: settings.language, timezone: settings.timezone }
     }
 
     /// The body of a post.
@@ -140,15 +204,22 @@ impl Words {
 
     fn render(&self, name: &str, facts: impl Serialize) -> Option<String> {
         let facts = Value::from(Serde(facts));
-        let text = self.templates.get_template(name).and_then(|template| template.render(facts)).ok()?;
+        let text = [&self.theirs, &self.ours].into_iter().find_map(|texts| {
+            let template = texts.get_template(name).ok()?;
+            template.render(facts.clone()).ok().filter(|text| !text.trim().is_empty())
+        })?;
         Some(text.trim().to_owned())
     }
 
     /// A time as people read it at `now`: the clock alone on the same day, else with its date.
     pub(super) fn time(&self, at: Timestamp, now: Timestamp) -> String {
+        let dated = match self.language {
+            Language::English => "%b %d, %Y %H:%M",
+            Language::BrazilianPortuguese => "%d/%m/%Y %H:%M",
+        };
         match (at.in_zone(self.timezone), now.in_zone(self.timezone)) {
             (Some(at), Some(now)) if at.date_naive() == now.date_naive() => at.format("%H:%M").to_string(),
-            (Some(at), _) => at.format("%b %d, %Y %H:%M").to_string(),
+            (Some(at), _) => at.format(dated).to_string(),
             (None, _) => at.to_rfc3339(),
         }
     }
@@ -157,47 +228,60 @@ impl Words {
     pub(super) fn zone(&self, now: Timestamp) -> String {
         now.in_zone(self.timezone).map_or_else(|| "GMT".to_owned(), |now| now.format("GMT%:z").to_string())
     }
-}
 
-/// A component's status as people say it.
-pub(super) const fn status_word(status: ComponentStatus) -> &'static str {
-    match status {
-        ComponentStatus::Operational => "operational",
-        ComponentStatus::Unknown => "not measured",
-        ComponentStatus::UnderMaintenance => "under maintenance",
-        ComponentStatus::DegradedPerformance => "degraded performance",
-        ComponentStatus::PartialOutage => "partial outage",
-        ComponentStatus::MajorOutage => "major outage",
+    /// A measured number as people read it: `498,211`, `12.3`, `0.052`; no more digits than it is worth.
+    pub(super) fn figure(&self, value: f64) -> String {
+        figure::figure(value, self.language)
     }
-}
 
-/// A measured number as people read it: `498,211`, `12.3`, `0.052`; no more digits than it is worth.
-pub(super) fn figure(value: f64) -> String {
-    let size = value.abs();
-    if !value.is_finite() || 1e15 <= size {
-        return format!("{value:e}");
-    }
-    if size < 100.0 {
-        let decimals = if 10.0 <= size {
-            1
-        } else if 1.0 <= size {
-            2
-        } else {
-            3
-        };
-        let text = format!("{value:.decimals$}");
-        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-        return if text == "-0" { "0".to_owned() } else { text.to_owned() };
-    }
-    let digits = format!("{size:.0}");
-    let mut text = String::from(if value < 0.0 { "-" } else { "" });
-    for (place, digit) in digits.chars().enumerate() {
-        if 0 < place && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
+    /// The word between the last two things of a list.
+    pub(super) const fn and(&self) -> &'static str {
+        match self.language {
+            Language::English => "and",
+            Language::BrazilianPortuguese => "e",
         }
-        text.push(digit);
     }
-    text
+
+    /// A component's status as people say it.
+    pub(super) const fn status(&self, status: ComponentStatus) -> &'static str {
+        match self.language {
+            Language::English => match status {
+                ComponentStatus::Operational => "operational",
+                ComponentStatus::Unknown => "not measured",
+                ComponentStatus::UnderMaintenance => "under maintenance",
+                ComponentStatus::DegradedPerformance => "degraded performance",
+                ComponentStatus::PartialOutage => "partial outage",
+                ComponentStatus::MajorOutage => "major outage",
+            },
+            Language::BrazilianPortuguese => match status {
+                ComponentStatus::Operational => "operacional",
+                ComponentStatus::Unknown => "sem medição",
+                ComponentStatus::UnderMaintenance => "em manutenção",
+                ComponentStatus::DegradedPerformance => "desempenho degradado",
+                ComponentStatus::PartialOutage => "indisponibilidade parcial",
+                ComponentStatus::MajorOutage => "indisponibilidade total",
+            },
+        }
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment
+}
+
+/// The texts that we ship.
+const fn texts(language: Language) -> [(&'static str, &'static str); 2] {
+    match language {
+        Language::English => {
+            [(POST, include_str!("words/en.post.j2")), (PAGE, include_str!("words/en.page.j2"))]
+        }
+        Language::BrazilianPortuguese => {
+            [(POST, include_str!("words/pt-BR.post.j2")), (PAGE, include_str!("words/pt-BR.page.j2"))]
+        }
+    }
 }
 
 #[cfg(test)]
@@ -205,25 +289,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_worth_their_digits() {
-        let check = |value: f64, text: &str| assert_eq!(figure(value), text);
-        check(0.0, "0");
-        check(-0.0001, "0");
-        check(0.0523, "0.052");
-        check(1.0, "1");
-        check(12.34, "12.3");
-        check(97.0, "97");
-        check(999.6, "1,000");
-        check(498_211.4, "498,211");
-        check(-1_234_567.0, "-1,234,567");
+    fn a_time_has_its_date_on_another_day_only() {
+        let check = |language, dated: &str| {
+            let timezone = Tz::America__Sao_Paulo;
+            let words = Words::new(&Settings { language, timezone, ..Settings::default() });
+            let now = Timestamp::from_secs(1_675_260_600);
+            assert_eq!(words.time(now, now), "11:10");
+            assert_eq!(words.time(Timestamp::from_secs(1_675_213_200), now), dated);
+            assert_eq!(words.zone(now), "GMT-03:00");
+        };
+        check(Language::English, "Jan 31, 2023 22:00");
+        check(Language::BrazilianPortuguese, "31/01/2023 22:00");
     }
 
     #[test]
-    fn a_time_has_its_date_on_another_day_only() {
-        let words = Words::new(Language::English, Tz::America__Sao_Paulo);
-        let now = Timestamp::from_secs(1_675_260_600);
-        assert_eq!(words.time(now, now), "11:10");
-        assert_eq!(words.time(Timestamp::from_secs(1_675_213_200), now), "Jan 31, 2023 22:00");
-        assert_eq!(words.zone(now), "GMT-03:00");
+    fn times_follow_the_clock_of_their_zone_over_its_changes() {
+        let words = Words::new(&Settings { timezone: Tz::Europe__Berlin, ..Settings::default() });
+        let check = |utc: i64, time: &str, zone: &str| {
+            let at = Timestamp::from_secs(utc);
+            assert_eq!((words.time(at, at), words.zone(at)), (time.to_owned(), zone.to_owned()));
+        };
+        // 2026-03-29: 02:00 becomes 03:00. 2026-10-25: 03:00 becomes 02:00.
+        check(1_774_745_999, "01:59", "GMT+01:00");
+        check(1_774_746_000, "03:00", "GMT+02:00");
+        check(1_792_889_999, "02:59", "GMT+02:00");
+        check(1_792_890_000, "02:00", "GMT+01:00");
     }
 }

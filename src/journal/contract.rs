@@ -228,7 +228,7 @@ async fn dead_deliveries_are_told_until_they_are_read(store: &impl Opens) {
         incident: IncidentId(4),
         sink: sink("hook"),
         at: at(7),
-        dead_because: "answered 410".into(),
+        news: crate::incidents::SinkNews::Dead { because: "answered 410".into() },
     };
     {
         let journal = store.open("fates").await;

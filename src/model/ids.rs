@@ -147,6 +147,11 @@ numbered!(
     IncidentId,
     "INC-"
 );
+impl IncidentId {
+    /// Of events that belong to no incident yet. Incidents are numbered from 1.
+    pub const NONE: Self = Self(0);
+}
+
 numbered!(
     /// A delivery of one message to one sink; written `D-1`.
     DeliveryId,

@@ -75,6 +75,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::delivery::SinkNews;
     use crate::delivery::samples::{at, posted, sink};
     use crate::journal::Sqlite;
     use crate::journal::contract::batch;
@@ -100,7 +101,10 @@ mod tests {
         assert!(reports.notified().now_or_never().is_some());
         let dead = journal.unread_fates().await.unwrap();
         assert_eq!(dead.iter().map(|report| report.delivery.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(dead.iter().all(|report| report.dead_because == "its sink is no longer configured"));
+        assert!(
+            dead.iter().all(|report| report.news
+                == SinkNews::Dead { because: "its sink is no longer configured".to_owned() })
+        );
 
         assert_eq!(sweep(30).await, None);
         assert_eq!(journal.waiting().await.unwrap().into_keys().collect::<Vec<_>>(), [sink("kept")]);

@@ -151,6 +151,7 @@ impl House {
     pub(super) fn propose_evaluation(&mut self, now: Timestamp, outcomes: Vec<Outcome>) -> Proposal {
         let readings = Readings {
             alerts: outcomes.iter().flat_map(|outcome| outcome.readings.iter().cloned()).collect(),
+            explained: Vec::new(),
             gone: outcomes.iter().flat_map(|outcome| outcome.forgotten.iter().cloned()).collect(),
         };
         self.book.observe(now, &readings);

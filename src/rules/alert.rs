@@ -298,6 +298,8 @@ pub struct Reading {
     pub key: AlertKey,
     /// Its value.
     pub value: f64,
+    /// The rule's words for it that customers may read (annotation `public_summary`), while it is pending or worse.
+    pub public_summary: Option<String>,
 }
 
 /// How long `lost` waits: max(4 intervals, 1 m).

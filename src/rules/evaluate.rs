@@ -168,7 +168,11 @@ impl Evaluation<'_> {
                     _ => is_counted,
                 };
                 if is_read {
-                    outcome.readings.push(Reading { key: self.key(labels), value: element.value });
+                    outcome.readings.push(Reading {
+                        key: self.key(labels),
+                        value: element.value,
+                        public_summary: None,
+                    });
                 }
             }
         }

@@ -7,6 +7,7 @@
 mod alert;
 mod detect;
 mod evaluate;
+mod explain;
 mod file;
 mod ladder;
 mod limit;
@@ -22,6 +23,7 @@ pub use alert::{
     lost_after,
 };
 pub use evaluate::{Outcome, evaluate};
+pub use explain::{Explained, Share};
 pub use file::load;
 pub use ladder::OnMissing;
 pub use mapping::{Context, Mapping};

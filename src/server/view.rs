@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::incidents::{Dated, Exposure, Incident, Line, Member, Page, PageReason, Post, Span};
+use crate::incidents::{Dated, Exposure, Incident, Member, Page, PageReason, Post, Span};
 use crate::model::{Graph, Labels, Timestamp};
 use crate::rules::{AlertRow, AlertState, Ending, Role};
 use crate::series::TargetHealth;
@@ -166,12 +166,20 @@ impl IncidentView {
                     spans: spans.iter().map(SpanView::new).collect(),
                 })
                 .collect(),
-            alerts: incident.members.values().map(MemberView::new).collect(),
+            alerts: incident.members.values().map(|member| MemberView::new(member)).collect(),
             posts: incident.posts.iter().map(PostView::new).collect(),
             pages: incident.pages.iter().map(PageView::new).collect(),
             undelivered: incident.undelivered.values().map(UndeliveredView::new).collect(),
-            actions: incident.actions.iter().map(LineView::new).collect(),
-            notes: incident.notes.iter().map(LineView::new).collect(),
+            actions: incident
+                .standing_actions()
+                .map(|action| LineView::new(action.at, &action.item.by, &action.item.text))
+                .collect(),
+            notes: incident
+                .notes
+                .iter()
+                .filter(|note| !note.item.retracted)
+                .map(|note| LineView::new(note.at, &note.item.by, &note.item.text))
+                .collect(),
         }
     }
 }
@@ -239,8 +247,8 @@ impl PageView {
 }
 
 impl LineView {
-    fn new(line: &Dated<Line>) -> Self {
-        Self { at: time(line.at), by: line.item.by.clone(), text: line.item.text.clone() }
+    fn new(at: Timestamp, by: &str, text: &str) -> Self {
+        Self { at: time(at), by: by.to_owned(), text: text.to_owned() }
     }
 }
 

@@ -44,7 +44,7 @@ fn policy(raw: RawEscalation, graph: &Graph, sinks: &Sinks, cx: &Context<'_>) ->
         }
         steps.extend(step);
     }
-    Some(EscalationPolicy { matches, steps })
+    Some(EscalationPolicy { matches, steps, ack_timeout: None })
 }
 
 fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> PolicyMatch {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::raw::{At, Length, RawCadence, RawIncidents, RawPublish, Wrong};
-use crate::incidents::{Cadence, Publish, Settings, Status};
+use crate::incidents::{Cadence, Gate, Publish, Settings, Status};
 use crate::model::format_duration;
 use crate::rules::Mapping;
 
@@ -36,6 +36,7 @@ pub(super) fn settings(raw: Option<RawIncidents>, cx: &Context<'_>) -> (Settings
         min_gap: length(raw.min_gap, default.min_gap),
         publish: publish(raw.publish, default.publish),
         expires_after: positive(raw.expires_after, "expires_after", default.expires_after),
+        ..Settings::default()
     };
     if settings.watch_cap < settings.watch {
         if cap_given && let Some(at) = cap_at {
@@ -94,8 +95,10 @@ fn cadence(raw: Option<RawCadence>, mut cadence: Cadence, cx: &Context<'_>) -> C
 
 fn publish(raw: Option<RawPublish>, default: Publish) -> Publish {
     let Some(raw) = raw else { return default };
-    Publish {
-        mode: raw.mode.map_or(default.mode, |mode| mode.value),
-        after: raw.after.map_or(default.after, |after| after.value.0),
-    }
+    let otherwise = Gate {
+        mode: raw.mode.map_or(default.otherwise.mode, |mode| mode.value),
+        after: raw.after.map_or(default.otherwise.after, |after| after.value.0),
+        ..default.otherwise
+    };
+    Publish { otherwise, gates: default.gates }
 }

@@ -9,7 +9,11 @@ use crate::model::*;
 
 fn policy(severities: &[Severity], steps: Vec<EscalationStep>) -> EscalationPolicy {
     let severities = severities.iter().copied().collect();
-    EscalationPolicy { matches: PolicyMatch { severities, ..PolicyMatch::default() }, steps }
+    EscalationPolicy {
+        matches: PolicyMatch { severities, ..PolicyMatch::default() },
+        steps,
+        ack_timeout: None,
+    }
 }
 
 fn step(after: u64, to: &str, repeat: Option<u64>) -> EscalationStep {
@@ -105,7 +109,7 @@ fn a_message_that_never_arrives_is_told_once_to_those_who_can_be_reached() {
             incident: IncidentId(1),
             sink: sink(name),
             at: clock("10:01"),
-            dead_because: "410 gone".to_owned(),
+            news: SinkNews::Dead { because: "410 gone".to_owned() },
         })
     };
     assert_eq!(pages(&world.ask(&report(1, "ops"))), ["10:00:00 DeliveryFailed → phone"]);

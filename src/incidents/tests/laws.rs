@@ -59,7 +59,7 @@ fn take(world: &mut World, step: &Step) {
             let kind = match what {
                 0 => CommandKind::Acknowledge,
                 1 => CommandKind::Note { text },
-                _ => CommandKind::Action { text },
+                _ => CommandKind::Action { text, at: None },
             };
             Input::Command(Command { by: "ana".to_owned(), incident: IncidentId(1), kind })
         }
@@ -68,7 +68,7 @@ fn take(world: &mut World, step: &Step) {
             incident: IncidentId(1),
             sink: sink("status-page"),
             at: world.now,
-            dead_because: "410 gone".to_owned(),
+            news: SinkNews::Dead { because: "410 gone".to_owned() },
         }),
     };
     world.ask(&input);
@@ -87,7 +87,7 @@ fn play(steps: &[(u64, Step)], policies: Vec<EscalationPolicy>) -> World {
 fn nagging() -> Vec<EscalationPolicy> {
     let step = |after, repeat| EscalationStep { after: minutes(after), page: vec![sink("ops")], repeat };
     let steps = vec![step(5, Some(minutes(15))), step(7, None), step(20, Some(minutes(10)))];
-    vec![EscalationPolicy { matches: PolicyMatch::default(), steps }]
+    vec![EscalationPolicy { matches: PolicyMatch::default(), steps, ack_timeout: None }]
 }
 
 fn same(a: &Book, b: &Book) {

@@ -306,10 +306,10 @@ fn an_alert_that_is_offered_again_joins_what_opened_since_and_is_no_news_else() 
     assert_eq!(world.the().status, Status::Identified);
     let known = world.the().members.values().next().unwrap().clone();
     let again = Transition {
-        key: known.key,
+        key: known.key.clone(),
         from: None,
-        to: known.state,
-        facts: known.facts,
+        to: known.state.clone(),
+        facts: known.facts.clone(),
         because: "offered again".to_owned(),
     };
     assert!(

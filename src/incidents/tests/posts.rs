@@ -17,7 +17,7 @@ fn the_first_post_comes_with_the_opening_and_promises_the_next() {
     assert_eq!(posts(&events), ["10:00:20 investigating"]);
     assert_eq!(due(&world), "10:15:00");
     assert_eq!(posts(&world.until(clock("10:15"))), ["10:14:15 investigating"]);
-    assert_eq!(world.the().promises, Promises { made: 2, kept: 1, missed: 0 });
+    assert_eq!(world.the().promises, Promises { made: 2, kept: 1, missed: 0, withdrawn: 0 });
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_promise_that_was_not_kept_is_said_at_once() {
     );
     assert_eq!(posts(&events), ["10:40:00 investigating"]);
     assert!(world.last_post().body.starts_with("This update comes late: it was promised by 10:15."));
-    assert_eq!(world.the().promises, Promises { made: 2, kept: 0, missed: 1 });
+    assert_eq!(world.the().promises, Promises { made: 2, kept: 0, missed: 1, withdrawn: 0 });
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn an_update_at_the_promised_time_is_still_kept() {
     let mut world = World::new();
     world.at("10:00", [fires("Errors", Major, "crm")]);
     world.away_until("10:15");
-    assert_eq!(world.the().promises, Promises { made: 2, kept: 1, missed: 0 });
+    assert_eq!(world.the().promises, Promises { made: 2, kept: 1, missed: 0, withdrawn: 0 });
 }
 
 #[test]
 fn a_hold_keeps_short_ones_unsaid() {
-    let publish = Publish { mode: PublishMode::Auto, after: minutes(2) };
+    let publish = gated(PublishMode::Auto, minutes(2));
     let mut world = World::with(Settings { publish, ..Settings::default() }, Vec::new());
     world.at("10:00", [fires("Errors", Major, "crm")]);
     world.at("10:01", [resolves("Errors")]);
@@ -107,7 +107,7 @@ fn a_hold_keeps_short_ones_unsaid() {
 
 #[test]
 fn a_hold_begins_anew_when_an_unsaid_incident_reopens() {
-    let publish = Publish { mode: PublishMode::Auto, after: minutes(2) };
+    let publish = gated(PublishMode::Auto, minutes(2));
     let mut world = World::with(Settings { publish, ..Settings::default() }, Vec::new());
     world.at("10:00", [fires("Errors", Major, "crm")]);
     world.at("10:01", [resolves("Errors")]);
@@ -119,7 +119,7 @@ fn a_hold_begins_anew_when_an_unsaid_incident_reopens() {
 
 #[test]
 fn with_publishing_off_nothing_is_said_and_nothing_promised() {
-    let publish = Publish { mode: PublishMode::Off, after: Duration::ZERO };
+    let publish = gated(PublishMode::Off, Duration::ZERO);
     let mut world = World::with(Settings { publish, ..Settings::default() }, Vec::new());
     world.at("10:00", [fires("Errors", Major, "crm")]);
     world.until(clock("12:00"));
@@ -159,7 +159,7 @@ fn a_clock_that_steps_back_does_not_keep_news_back() {
 fn other_settings_are_taken_on_the_way() {
     let mut world = World::new();
     world.at("10:00", [fires("Errors", Major, "crm")]);
-    let publish = Publish { mode: PublishMode::Off, after: Duration::ZERO };
+    let publish = gated(PublishMode::Off, Duration::ZERO);
     let settings = |publish| std::sync::Arc::new(Settings { publish, ..Settings::default() });
     world.book.reconfigure(settings(publish), platform(), std::sync::Arc::from([]), Vec::new());
     assert!(posts(&world.until(clock("10:30"))).is_empty());

@@ -6,7 +6,7 @@ use rusqlite::{Params, Row};
 use serde::de::DeserializeOwned;
 
 use crate::delivery::{Delivery, Fate};
-use crate::incidents::SinkReport;
+use crate::incidents::{SinkNews, SinkReport};
 use crate::journal::{DeliveryStatus, JournalError, Snapshot};
 use crate::model::{SinkName, Timestamp};
 
@@ -150,7 +150,7 @@ fn report(status: DeliveryStatus) -> Option<SinkReport> {
         incident: delivery.incident,
         sink: delivery.sink,
         at,
-        dead_because: why,
+        news: SinkNews::Dead { because: why },
     })
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::delivery::samples::{at, delivery, posted, quiet, sink};
-use crate::delivery::{Delivery, jitter};
+use crate::delivery::{Delivery, SinkNews, jitter};
 use crate::journal::contract::batch;
 use crate::journal::failing::Failing;
 use crate::journal::{Batch, Sqlite};
@@ -261,7 +261,7 @@ async fn what_expired_is_dead_without_being_sent_and_the_next_goes() {
     let status = house.fate(1, ended).await;
     assert_eq!((status.fate, status.attempts), (Fate::Dead { at: at(0), why: why.clone() }, 0));
     let reports = house.journal.unread_fates().await.unwrap();
-    assert_eq!((reports.len(), reports[0].dead_because.clone()), (1, why));
+    assert_eq!((reports.len(), reports[0].news.clone()), (1, SinkNews::Dead { because: why }));
     assert_eq!((house.stats.now().dead, house.stats.now().failed), (1, 0));
 }
 
@@ -273,7 +273,10 @@ async fn what_is_given_up_is_reported_and_lets_the_next_go() {
     house.call().await.answer(Outcome::GiveUp { why: "answered 410".into() });
     assert_eq!(house.call().await.key, "INC-1_e2_hook");
     house.reports.notified().await;
-    assert_eq!(house.journal.unread_fates().await.unwrap()[0].dead_because, "answered 410");
+    assert_eq!(
+        house.journal.unread_fates().await.unwrap()[0].news,
+        SinkNews::Dead { because: "answered 410".into() }
+    );
 }
 
 #[tokio::test]
