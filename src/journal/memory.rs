@@ -152,17 +152,6 @@ fn refused(table: &'static str, id: impl ToString, detail: &str) -> JournalError
     JournalError::Row { table, id: id.to_string(), detail: detail.to_owned() }
 }
 
-fn report(status: &DeliveryStatus) -> Option<SinkReport> {
-    let Fate::Dead { at, why } = &status.fate else { return None };
-    Some(SinkReport {
-        delivery: status.delivery.id,
-        incident: status.delivery.incident,
-        sink: status.delivery.sink.clone(),
-        at: *at,
-        dead_because: why.clone(),
-    })
-}
-
 impl Journal for Memory {
     async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
         self.store().commit(now, batch)
@@ -198,7 +187,7 @@ impl Journal for Memory {
     async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
         let store = self.store();
         let unread = store.unread.iter().filter_map(|id| store.deliveries.get(id));
-        Ok(unread.filter_map(report).collect())
+        Ok(unread.filter_map(DeliveryStatus::report).collect())
     }
 
     async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {

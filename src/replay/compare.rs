@@ -106,13 +106,7 @@ fn words(scenario: &Scenario, entries: &[Entry]) -> Vec<(Span, String)> {
     let mut wrong = Vec::new();
     let second = |at: Timestamp| at.floor_to(Duration::from_secs(1));
     let posts = || {
-        entries.iter().flat_map(|entry| match entry {
-            Entry::Committed { batch, .. } => batch.events.as_slice(),
-            Entry::Attempted(..) => &[],
-        })
-    };
-    let posts = || {
-        posts().filter_map(|event| match &event.what {
+        views::events(entries).filter_map(|(_, event)| match &event.what {
             What::Posted { post } => Some((event.at, squeezed(&format!("{} {}", post.title, post.body)))),
             _ => None,
         })

@@ -11,7 +11,7 @@ use crate::config::{self, Config, Disk, Files, Sources};
 use crate::model::{Problem, Problems, suggest};
 use crate::rules::{self, Group};
 
-use super::language::{ConfigText, Deed, Inline, Scenario};
+use super::language::{ConfigText, Deed, Inline, Scenario, Wrong};
 
 /// What stands in for a configuration that a scenario does without: somebody to hear of it.
 const DEFAULT: &str = "
@@ -49,7 +49,8 @@ fn read(scenario: &Scenario, text: &ConfigText) -> Result<(Config, Problems), Pr
     let sources = Sources { file, ..Sources::default() };
     let (mut config, warnings) = config::load_with(&sources, &*files).map_err(|problems| match text {
         ConfigText::File(_, place) if problems.iter().all(|problem| problem.place.is_none()) => {
-            let here = problems.iter().map(|problem| scenario.source.problem(*place, problem.what.clone()));
+            let here =
+                problems.iter().map(|problem| scenario.source.problem(*place, problem.what.clone()).into());
             here.collect()
         }
         _ => problems,
@@ -97,10 +98,10 @@ fn unknown_names(scenario: &Scenario, config: &Config) -> Problems {
     problems
 }
 
-fn hinted(problem: Problem, hint: Option<String>) -> Problem {
+fn hinted(wrong: Wrong, hint: Option<String>) -> Problem {
     match hint {
-        Some(hint) => problem.hint(hint),
-        None => problem,
+        Some(hint) => wrong.hint(hint).into(),
+        None => wrong.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In:   calls of the `Journal` trait.
 //! Out:  the same answers as any journal's; afterwards, everything that was committed and every attempt, in order.
-//! Not:  nothing that was refused is in the list.
+//! Not:  nothing that the journal refused is in the list.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 
 use crate::delivery::{Attempt, Fate};
-use crate::incidents::SinkReport;
+use crate::incidents::{Command, SinkReport};
 use crate::journal::{Batch, DeliveryStatus, Journal, JournalError, Memory, Snapshot};
 use crate::model::{SinkName, Timestamp};
 
-/// Something that was written.
+/// Something that was written, or said in vain.
 #[derive(Debug, Clone)]
 pub enum Entry {
     /// What one turn decided.
@@ -27,6 +27,15 @@ pub enum Entry {
     },
     /// An attempt of a delivery, and where the delivery stands after it.
     Attempted(Attempt, Fate),
+    /// A command that the engine refused: what it was, and why.
+    Refused {
+        /// When.
+        at: Timestamp,
+        /// The command.
+        command: Command,
+        /// Why not.
+        why: String,
+    },
 }
 
 /// The journal of a replay. Clones share what it holds.
@@ -60,7 +69,8 @@ impl Ledger {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, entry: Entry) {
+    /// Adds what was not written, and belongs into the story all the same.
+    pub fn note(&self, entry: Entry) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 

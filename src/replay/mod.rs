@@ -8,19 +8,25 @@
 //! The usual way: `language` reads a file, `run` lives through it, `views` list what changed, `compare` finds the
 //! differences, or writes the answers into the file.
 
+mod bless;
 mod clock;
 mod compare;
 mod configure;
 mod executor;
 mod language;
+mod laws;
 mod ledger;
 mod process;
+mod report;
 mod run;
 mod sink;
 mod targets;
+mod test;
 mod views;
 
 pub use compare::{Comparison, Pair, compare};
 pub use language::{Scenario, View, parse};
+pub use report::{Report, markdown, report, schema, text};
 pub use run::{Record, RunError, run};
+pub use test::{Played, headline, play, problems_of};
 pub use views::Told;

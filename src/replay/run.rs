@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
-use crate::incidents::{Command, Incident};
-use crate::model::{IncidentId, Problems, Timestamp};
+use crate::incidents::{Command, Incident, Refused};
+use crate::model::{Clock, IncidentId, Problems, Timestamp};
 use crate::outbox::Sink;
 use crate::pipeline::{House, Inbound, Phases, Rulebook};
 use crate::scrape::ScrapeEvent;
@@ -160,7 +160,7 @@ impl<'a> World<'a> {
         match deed {
             Deed::Command { by, incident, kind } => {
                 let incident = incident.or_else(|| self.youngest_open()).unwrap_or(IncidentId(1));
-                self.send(Inbound::Command(Command { by: by.clone(), incident, kind: kind.clone() }));
+                self.command(Command { by: by.clone(), incident, kind: kind.clone() });
             }
             Deed::Change(change, _) => self.send(Inbound::Change(change.clone())),
             Deed::Down(until) => {
@@ -191,6 +191,17 @@ impl<'a> World<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Gives a command as an operator's tool does: it asks first whether it makes sense now.
+    fn command(&self, command: Command) {
+        let Some(process) = &self.process else { return };
+        let at = self.clock.now();
+        let answer = process.house().read().book.check(at, &command);
+        match answer {
+            Ok(()) => process.send(Inbound::Command(command)),
+            Err(Refused(why)) => self.ledger.note(Entry::Refused { at, command, why }),
+        }
     }
 
     fn reload(&mut self, text: &super::language::Inline) -> Result<(), RunError> {

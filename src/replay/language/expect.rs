@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::model::{Problem, Span, Timestamp};
+use crate::model::{Span, Timestamp};
 
 use super::time::Calendar;
-use super::words::{Line, Source, Words};
+use super::words::{Line, Source, Words, Wrong};
 
 /// What is looked at: each view lists all changes of its kind, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,7 +146,7 @@ impl Expectations {
     ///
     /// # Errors
     /// Where a word is no view.
-    pub fn read_views(&mut self, line: &Line<'_>, words: &mut Words<'_>) -> Result<(), Problem> {
+    pub fn read_views(&mut self, line: &Line<'_>, words: &mut Words<'_>) -> Result<(), Wrong> {
         self.expect_line = Some(line.number);
         words.peek().is_some().then_some(()).ok_or(()).or_else(|()| words.expect("a view").map(|_| ()))?;
         while let Some(word) = words.take() {
@@ -160,7 +160,7 @@ impl Expectations {
     ///
     /// # Errors
     /// Where it is neither.
-    pub fn read_never(&mut self, place: Span, words: &mut Words<'_>) -> Result<(), Problem> {
+    pub fn read_never(&mut self, place: Span, words: &mut Words<'_>) -> Result<(), Wrong> {
         if words.take_if("said") {
             let text = words.expect_text("what is never said")?;
             self.said.push(Said { place, at: None, text });
@@ -174,7 +174,7 @@ impl Expectations {
     }
 
     /// `never VIEW` beside lines of that view can never hold.
-    pub fn check(&self, source: &Source, _: &Calendar) -> Option<Problem> {
+    pub fn check(&self, source: &Source, _: &Calendar) -> Option<Wrong> {
         let said_and_not = self.said.iter().find(|said| said.text.trim().is_empty())?;
         Some(source.problem(said_and_not.place, "an empty text is in every post"))
     }

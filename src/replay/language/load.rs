@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Labels, Problem, Span, format_duration, parse_duration};
+use crate::model::{Labels, Span, format_duration, parse_duration};
 use crate::promql::split_series;
 
 use super::scenario::Series;
 use super::time::Calendar;
 use super::values::{Curve, Values};
-use super::words::{Line, Source, Words};
+use super::words::{Line, Source, Words, Wrong};
 
 /// The target of what names none.
 pub const DEFAULT_TARGET: &str = "scenario";
@@ -48,7 +48,7 @@ impl Loads {
     ///
     /// # Errors
     /// Where the step is none, or the target has another one already.
-    pub fn block(&mut self, words: &mut Words<'_>, place: Span) -> Result<Block, Problem> {
+    pub fn block(&mut self, words: &mut Words<'_>, place: Span) -> Result<Block, Wrong> {
         let mut step = None;
         if let Some(word) = words.peek()
             && word.pair().is_none()
@@ -89,7 +89,7 @@ impl Loads {
     ///
     /// # Errors
     /// Where it is none.
-    pub fn listed(&mut self, block: &Block, source: &Source, line: &Line<'_>) -> Result<(), Problem> {
+    pub fn listed(&mut self, block: &Block, source: &Source, line: &Line<'_>) -> Result<(), Wrong> {
         let (labels, values) = Values::listed(line.text.trim(), block.every)
             .map_err(|why| source.problem(blamed(&why, line), why))?;
         self.add(block, labels, values);
@@ -105,7 +105,7 @@ impl Loads {
         words: &mut Words<'_>,
         source: &Source,
         line: &Line<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Wrong> {
         let count = words.expect("how many series")?;
         let number = count.text.parse().ok().filter(|number| (1..=GENERATED_MAX).contains(number));
         let number = number.ok_or_else(|| {
@@ -143,7 +143,7 @@ impl Loads {
         lines: &[Line<'_>],
         calendar: &Calendar,
         shape: Shape,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Wrong> {
         let line = lines.first().copied().unwrap_or(Line { number: 0, start: 0, whole: "", text: "" });
         let block = self.block(words, line.span())?;
         let first = &line.text[words.position() - line.start..];

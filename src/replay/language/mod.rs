@@ -21,3 +21,4 @@ pub use parse::parse;
 pub use scenario::{Answer, ConfigText, Deed, Happening, Inline, Mood, Outage, Scenario, Series};
 pub use time::Calendar;
 pub use values::Values;
+pub use words::{Line, Wrong};

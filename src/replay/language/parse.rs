@@ -7,17 +7,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::incidents::Change;
-use crate::model::{
-    ComponentId, IncidentId, Problem, Problems, SinkName, Span, Timestamp, parse_duration, suggest,
-};
+use crate::incidents::{Change, ChangeKind};
+use crate::model::{ComponentId, Problems, SinkName, Span, Timestamp, parse_duration, suggest};
 
 use super::command;
 use super::expect::{Expectations, Said, View};
 use super::load::{Block, Loads, Shape};
 use super::scenario::{Answer, ConfigText, Deed, Happening, Inline, Mood, Outage, Scenario};
 use super::time::Calendar;
-use super::words::{Line, Source, Words};
+use super::words::{Line, Source, Words, Wrong};
 
 const STATEMENTS: &[&str] = &[
     "start", "config", "rules", "load", "series", "curve", "counter", "change", "target", "sink", "journal",
@@ -65,7 +63,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Scenario, Problems> {
 }
 
 /// The first statement must say when it begins: every other time needs that.
-fn start(source: &Source, lines: &[Line<'_>]) -> Result<Calendar, Problem> {
+fn start(source: &Source, lines: &[Line<'_>]) -> Result<Calendar, Wrong> {
     let hint = "begin with the date, the time and the zone: `start 2026-03-01 09:00 Europe/Berlin`";
     let Some(line) = lines.iter().find(|line| !line.is_blank()) else {
         return Err(source.problem(Span::default(), "the scenario is empty").hint(hint));
@@ -162,13 +160,13 @@ impl Parser<'_> {
         Line::all(&self.source.text).iter().find(|line| !line.is_blank()).map_or(0, |line| line.start)
     }
 
-    fn time(&mut self, words: &mut Words<'_>, what: &str) -> Result<Timestamp, Problem> {
+    fn time(&mut self, words: &mut Words<'_>, what: &str) -> Result<Timestamp, Wrong> {
         let at = self.calendar.expect(words, what)?;
         self.latest = self.latest.max(at);
         Ok(at)
     }
 
-    fn config(&mut self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<(), Problem> {
+    fn config(&mut self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<(), Wrong> {
         if !matches!(self.config, ConfigText::Default) {
             return Err(self.source.problem(lines[0].span(), "there is a `config` already"));
         }
@@ -183,7 +181,7 @@ impl Parser<'_> {
     }
 
     /// The text between `<<` and `>>`, at the line numbers that it has in the file.
-    fn inline(&self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<Inline, Problem> {
+    fn inline(&self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<Inline, Wrong> {
         words.expect_word("<<")?;
         words.expect_end(&[])?;
         let Some((_, inner)) = lines[1..].split_last().filter(|(last, _)| last.text.trim() == ">>") else {
@@ -204,16 +202,17 @@ impl Parser<'_> {
         words.expect_end(&["target="])?;
         let mut problems = Problems::new();
         for line in lines[1..].iter().filter(|line| !line.is_blank()) {
-            self.loads.listed(&block, self.source, line).unwrap_or_else(|problem| problems.add(problem));
+            self.loads.listed(&block, self.source, line).unwrap_or_else(|wrong| problems.add(wrong.into()));
         }
         if lines.len() == 1 {
             let problem = self.source.problem(lines[0].span(), "there is no series below `load`");
-            problems.add(problem.hint("write them on indented lines: `  errors{host=\"a\"} 0 0 5x10`"));
+            problems
+                .add(problem.hint("write them on indented lines: `  errors{host=\"a\"} 0 0 5x10`").into());
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    fn change(&mut self, words: &mut Words<'_>, line: &Line<'_>) -> Result<(), Problem> {
+    fn change(&mut self, words: &mut Words<'_>, line: &Line<'_>) -> Result<(), Wrong> {
         // A change may lie before the start, so it does not say how long the scenario goes on.
         let at = self.calendar.expect(words, "when it rolled out")?;
         let component = match words.take_option("component") {
@@ -227,7 +226,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn target(&mut self, words: &mut Words<'_>, _: Span) -> Result<(), Problem> {
+    fn target(&mut self, words: &mut Words<'_>, _: Span) -> Result<(), Wrong> {
         let name = words.expect("a target's name")?;
         words.expect_word("down")?;
         words.take_if("from");
@@ -247,7 +246,7 @@ impl Parser<'_> {
     }
 
     /// `to T` or `until T`, later than `from`; for ever where nothing is said.
-    fn end_of(&mut self, words: &mut Words<'_>, from: Timestamp) -> Result<Timestamp, Problem> {
+    fn end_of(&mut self, words: &mut Words<'_>, from: Timestamp) -> Result<Timestamp, Wrong> {
         if !words.take_if("to") && !words.take_if("until") {
             return Ok(FOR_EVER);
         }
@@ -260,7 +259,7 @@ impl Parser<'_> {
         }
     }
 
-    fn sink(&mut self, words: &mut Words<'_>) -> Result<(), Problem> {
+    fn sink(&mut self, words: &mut Words<'_>) -> Result<(), Wrong> {
         let name = words.expect("a sink's name")?;
         let sink = self.slug(&name.text, name.span, SinkName::new)?;
         let word = words.expect("`answers`, `hangs` or `refuses`")?;
@@ -290,7 +289,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn journal(&mut self, words: &mut Words<'_>, line: &Line<'_>) -> Result<(), Problem> {
+    fn journal(&mut self, words: &mut Words<'_>, line: &Line<'_>) -> Result<(), Wrong> {
         words.expect_word("fails")?;
         words.take_if("from");
         let from = self.time(words, "from when it fails")?;
@@ -303,7 +302,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn at(&mut self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<(), Problem> {
+    fn at(&mut self, words: &mut Words<'_>, lines: &[Line<'_>]) -> Result<(), Wrong> {
         let line = &lines[0];
         let at = self.calendar.expect(words, "a time")?;
         if self.expectations.read_line(line, at, words) {
@@ -323,7 +322,8 @@ impl Parser<'_> {
             "command" => {
                 let kind = command::read(words)?;
                 let by = words.take_option("by").map_or_else(|| "operator".to_owned(), |(by, _)| by);
-                let incident = words.take_option("incident").map(|(id, span)| incident_of(words, &id, span));
+                let incident =
+                    words.take_option("incident").map(|(id, span)| command::incident(words, &id, span));
                 Deed::Command { by, incident: incident.transpose()?, kind }
             }
             "kill" => Deed::Down(at),
@@ -352,13 +352,13 @@ impl Parser<'_> {
         self.happenings.push(Happening { at, place, what });
     }
 
-    fn slug<T, E>(&self, text: &str, span: Span, new: impl Fn(&str) -> Result<T, E>) -> Result<T, Problem> {
+    fn slug<T, E>(&self, text: &str, span: Span, new: impl Fn(&str) -> Result<T, E>) -> Result<T, Wrong> {
         new(text).map_err(|_| self.source.problem(span, format!("`{text}` is not a usable name")))
     }
 
     fn check(&self) -> Problems {
         let problem = self.expectations.check(self.source, &self.calendar);
-        problem.into_iter().collect()
+        problem.map(Problems::from).unwrap_or_default()
     }
 
     fn finish(self, path: &Path) -> Scenario {
@@ -387,27 +387,26 @@ impl Parser<'_> {
 }
 
 /// What rolled out, from its options and its words.
-fn change_of(
-    words: &mut Words<'_>,
-    at: Timestamp,
-    component: Option<ComponentId>,
-) -> Result<Change, Problem> {
+fn change_of(words: &mut Words<'_>, at: Timestamp, component: Option<ComponentId>) -> Result<Change, Wrong> {
     let version = words.take_option("version").map(|(version, _)| version);
-    let summary = match (words.peek(), version) {
+    let by = words.take_option("by").map(|(by, _)| by);
+    let kind = match words.take_option("kind") {
+        None => ChangeKind::default(),
+        Some((word, span)) => ChangeKind::from_word(&word).ok_or_else(|| {
+            let known = ChangeKind::ALL.map(ChangeKind::as_str);
+            let problem = words.problem(span, format!("`{word}` is no kind of change"));
+            problem.hint(suggest::hint(&word, known).unwrap_or_else(|| known.join(", ")))
+        })?,
+    };
+    let summary = match (words.peek(), &version) {
         (None, Some(version)) => format!("version {version}"),
         _ => words.expect_text("what rolled out")?,
     };
-    Ok(Change { at, component, summary })
-}
-
-fn incident_of(words: &Words<'_>, text: &str, span: Span) -> Result<IncidentId, Problem> {
-    let number = text.strip_prefix("INC-").and_then(|number| number.parse().ok());
-    let wrong = || words.problem(span, format!("`{text}` is no incident")).hint("write `INC-1`");
-    number.map(IncidentId).ok_or_else(wrong)
+    Ok(Change { at, component, kind, version, summary, by })
 }
 
 /// `+3600s` or `-10m`, in milliseconds.
-fn jump(words: &mut Words<'_>) -> Result<i64, Problem> {
+fn jump(words: &mut Words<'_>) -> Result<i64, Wrong> {
     let word = words.expect("by how much the clock jumps, such as `+1h` or `-10m`")?;
     let (sign, length) = match word.text.split_at_checked(1) {
         Some(("+", length)) => (1, length),

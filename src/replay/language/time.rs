@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use crate::model::{Problem, Timestamp, format_duration, parse_duration, suggest};
+use crate::model::{Timestamp, format_duration, parse_duration, suggest};
 
-use super::words::{Word, Words};
+use super::words::{Word, Words, Wrong};
 
 const FORMS: &str = "write a time as `09:30`, `09:30:15`, `2026-03-02 09:30`, or `1m30s` from the start";
 
@@ -28,7 +28,7 @@ impl Calendar {
     ///
     /// # Errors
     /// Where one of them is none.
-    pub fn read(words: &mut Words<'_>) -> Result<Self, Problem> {
+    pub fn read(words: &mut Words<'_>) -> Result<Self, Wrong> {
         let date = words.expect("the date of the start")?;
         let day = day_of(&date.text).ok_or_else(|| {
             words.problem(date.span, format!("`{}` is no date", date.text)).hint("write `2026-03-01`")
@@ -50,7 +50,7 @@ impl Calendar {
     ///
     /// # Errors
     /// Where the next words are none.
-    pub fn expect(&self, words: &mut Words<'_>, what: &str) -> Result<Timestamp, Problem> {
+    pub fn expect(&self, words: &mut Words<'_>, what: &str) -> Result<Timestamp, Wrong> {
         let word = words.expect(what)?;
         if let Some(day) = day_of(&word.text) {
             let time = words.expect("a time after the date")?;
@@ -97,7 +97,7 @@ impl Calendar {
     }
 }
 
-fn unknown_zone(words: &Words<'_>, zone: &Word) -> Problem {
+fn unknown_zone(words: &Words<'_>, zone: &Word) -> Wrong {
     let problem = words.problem(zone.span, format!("`{}` is no time zone", zone.text));
     let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     problem.hint(

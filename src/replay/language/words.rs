@@ -7,9 +7,10 @@
 //! A comment begins with `#` at the start of a line or, behind something, with `#` and a space: `#1` is the number of a
 //! post.
 
+use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Place, Problem, Span, suggest};
+use crate::model::{Place, Problem, Problems, Span, suggest};
 
 /// A file with its name, for problems.
 #[derive(Debug, Clone)]
@@ -22,8 +23,38 @@ pub struct Source {
 
 impl Source {
     /// An error at `span`.
-    pub fn problem(&self, span: Span, what: impl Into<String>) -> Problem {
-        Problem::error(Place::new(&self.file, &self.text, span), what)
+    pub fn problem(&self, span: Span, what: impl Into<String>) -> Wrong {
+        Wrong(Box::new(Problem::error(Place::new(&self.file, &self.text, span), what)))
+    }
+}
+
+/// A problem that ends the reading of a statement; a pointer, since what can be wrong is far larger than what is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong(Box<Problem>);
+
+impl Wrong {
+    /// Says how to mend it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self(Box::new(self.0.hint(hint)))
+    }
+}
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        *wrong.0
+    }
+}
+
+impl From<Wrong> for Problems {
+    fn from(wrong: Wrong) -> Self {
+        Self::from(*wrong.0)
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -130,7 +161,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// Where a quote is not closed.
-    pub fn of(source: &'a Source, line: &Line<'_>) -> Result<Self, Problem> {
+    pub fn of(source: &'a Source, line: &Line<'_>) -> Result<Self, Wrong> {
         let words = split(line.text, line.start)
             .map_err(|span| source.problem(span, "a text begins here and does not end: `\"` is missing"))?;
         Ok(Self { source, words, next: 0, end: line.start + line.text.len() })
@@ -152,7 +183,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// Where the line is over.
-    pub fn expect(&mut self, what: &str) -> Result<Word, Problem> {
+    pub fn expect(&mut self, what: &str) -> Result<Word, Wrong> {
         self.take().ok_or_else(|| self.problem_here(format!("expected {what}, the line is over")))
     }
 
@@ -167,7 +198,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// Where something else stands there.
-    pub fn expect_word(&mut self, word: &str) -> Result<(), Problem> {
+    pub fn expect_word(&mut self, word: &str) -> Result<(), Wrong> {
         if self.take_if(word) {
             return Ok(());
         }
@@ -179,7 +210,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// Where there is none.
-    pub fn expect_text(&mut self, what: &str) -> Result<String, Problem> {
+    pub fn expect_text(&mut self, what: &str) -> Result<String, Wrong> {
         let word = self.expect(&format!("{what} in quotes"))?;
         match word.quoted {
             true => Ok(word.text),
@@ -202,7 +233,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// What is left, with the words that could have stood there.
-    pub fn expect_end(&self, known: &[&str]) -> Result<(), Problem> {
+    pub fn expect_end(&self, known: &[&str]) -> Result<(), Wrong> {
         let Some(word) = self.peek() else { return Ok(()) };
         let typed = word.pair().map_or(word.text.as_str(), |(key, _)| key);
         let problem = self.problem(word.span, format!("`{}` is one word too many", word.text));
@@ -213,7 +244,7 @@ impl<'a> Words<'a> {
     }
 
     /// An error about a word that is none of `known`.
-    pub fn unknown(&self, word: &Word, what: &str, known: &[&str]) -> Problem {
+    pub fn unknown(&self, word: &Word, what: &str, known: &[&str]) -> Wrong {
         let problem = self.problem(word.span, format!("`{}` is no {what}", word.text));
         match suggest::hint(&word.text, known.iter().copied()) {
             Some(hint) => problem.hint(hint),
@@ -227,11 +258,11 @@ impl<'a> Words<'a> {
     }
 
     /// An error at `span`.
-    pub fn problem(&self, span: Span, what: impl Into<String>) -> Problem {
+    pub fn problem(&self, span: Span, what: impl Into<String>) -> Wrong {
         self.source.problem(span, what)
     }
 
-    fn problem_here(&self, what: String) -> Problem {
+    fn problem_here(&self, what: String) -> Wrong {
         self.source.problem(Span::new(self.end, self.end), what)
     }
 }

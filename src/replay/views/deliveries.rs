@@ -35,6 +35,7 @@ pub fn lines(entries: &[Entry]) -> Vec<Line> {
                 };
                 lines.push((place, at, format!("{} {}{end}", message(delivery), listed(made))));
             }
+            Entry::Refused { .. } => {}
         }
     }
     lines

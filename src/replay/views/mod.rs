@@ -16,6 +16,8 @@ use crate::model::Timestamp;
 use super::language::{Calendar, View};
 use super::ledger::Entry;
 
+pub use words::why;
+
 /// A shown line is no longer than this, in characters; what is cut off is `…`.
 const SHOWN_MAX: usize = 140;
 
@@ -59,7 +61,7 @@ fn lines_of(view: View, entries: &[Entry], calendar: &Calendar) -> Vec<Line> {
     match view {
         View::Alerts => alerts::lines(entries, calendar),
         View::Incidents => incidents::lines(entries, calendar),
-        View::Components => of_each(entries, |event| incidents::component(event)),
+        View::Components => of_each(entries, incidents::component),
         View::Posts => of_each(entries, |event| said::post(event, calendar)),
         View::Drafts => of_each(entries, |event| said::draft(event, calendar)),
         View::Promises => of_each(entries, |event| said::promise(event, calendar)),
@@ -68,17 +70,17 @@ fn lines_of(view: View, entries: &[Entry], calendar: &Calendar) -> Vec<Line> {
         View::Eta => of_all(entries, |event| said::etas(event, calendar)),
         View::Actions => of_each(entries, incidents::action),
         View::Deliveries => deliveries::lines(entries),
-        View::Refusals => Vec::new(),
+        View::Refusals => incidents::refusals(entries),
         View::Events => of_each(entries, |event| Some(incidents::event(event, calendar))),
     }
 }
 
 /// The events, each with its place.
-fn events(entries: &[Entry]) -> impl Iterator<Item = (usize, &Event)> {
+pub fn events(entries: &[Entry]) -> impl Iterator<Item = (usize, &Event)> {
     entries.iter().enumerate().flat_map(|(place, entry)| {
         let events = match entry {
             Entry::Committed { batch, .. } => batch.events.as_slice(),
-            Entry::Attempted(..) => &[],
+            Entry::Attempted(..) | Entry::Refused { .. } => &[],
         };
         events.iter().map(move |event| (place, event))
     })
