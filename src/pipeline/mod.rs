@@ -11,6 +11,7 @@ mod agenda;
 mod health;
 mod house;
 mod inbox;
+mod lookout;
 #[cfg(test)]
 mod tests;
 mod turn;

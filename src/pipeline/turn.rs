@@ -58,6 +58,8 @@ impl SharedHouse {
 enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
     Group { place: usize, at: Timestamp, missed: u64 },
+    /// Look at the metrics of components for changes.
+    Look,
     /// Ask the book.
     Book(Input),
     /// See which rules left.
@@ -133,6 +135,10 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             if let Some(work) = self.waiting.pop_front() {
                 return Some(work);
             }
+            // Before alerts move: what changed may be why.
+            if self.house.read().lookout.is_due(now) {
+                return Some(Work::Look);
+            }
             if self.house.read().book.next_wake().is_some_and(|wake| wake.at <= now) {
                 return Some(Work::Book(Input::Tick));
             }
@@ -149,6 +155,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 self.waiting.extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report))));
                 return Ok(());
             }
+            Work::Look => (self.house.read().propose_look(now), None),
             Work::Book(input) => (self.house.read().propose(now, input), None),
             Work::Retire => {
                 let mut house = self.house.write();
@@ -224,8 +231,9 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
 
     fn next_wake(&self) -> Option<Timestamp> {
         let house = self.house.read();
-        let book = self.rest_until.or_else(|| house.book.next_wake().map(|wake| wake.at));
-        book.into_iter().chain(house.agenda.next_due()).min()
+        let book = house.book.next_wake().map(|wake| wake.at);
+        let committing = self.rest_until.or_else(|| book.into_iter().chain(house.lookout.next_due()).min());
+        committing.into_iter().chain(house.agenda.next_due()).min()
     }
 }
 

@@ -5,4 +5,5 @@ mod escalation;
 mod harness;
 mod laws;
 mod life;
+mod people;
 mod posts;

@@ -91,7 +91,7 @@ fn on_call(event: &Event) -> Option<String> {
         What::Fixed { fixed: Fixed::Resolved, by } => format!("held resolved by {}", plain(by)),
         What::Released { what, by } => format!("{} released by {}", held(what), plain(by)),
         What::Merged { into } => format!("merged into {into}"),
-        What::Left { key, to } => format!("{key} left for {to}"),
+        What::Left { key, to, .. } => format!("{key} left for {to}"),
         What::Dismissed { key, by } => format!("{key} dismissed by {}", plain(by)),
         What::Reinstated { key, by } => format!("{key} reinstated by {}", plain(by)),
         What::SeverityRaised { to, .. } => format!("severity raised to {to}"),
