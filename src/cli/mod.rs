@@ -8,8 +8,10 @@
 mod check;
 pub mod demo;
 mod logs;
+mod replay;
 mod run;
 mod schema;
+mod test;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,11 @@ enum Command {
     /// Checks files without running anything.
     #[command(subcommand)]
     Check(check::CheckCommand),
+    /// Tests what rules and policies do, without running the daemon.
+    #[command(subcommand)]
+    Test(test::TestCommand),
+    /// Lives through a scenario (.scn) in virtual time and tells the story.
+    Replay(replay::ReplayArguments),
     /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
     Demo(demo::DemoArguments),
     /// Prints the JSON Schema of a kind of file, for editors.
@@ -51,6 +58,8 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(command) => Ok(check::check(command)),
+        Command::Test(command) => test::test(command),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Demo(arguments) => demo::demo(arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

@@ -8,7 +8,7 @@ use crate::delivery::Routes;
 use crate::incidents::{Book, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, What};
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
-use crate::pipeline::agenda::{Agenda, GroupReport};
+use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
 use crate::pipeline::lookout::{Look, Lookout};
 use crate::pipeline::{Health, Inbound};
 use crate::promql::Demand;
@@ -21,6 +21,8 @@ use crate::series::Window;
 pub struct Rulebook {
     /// The rules.
     pub groups: Vec<Arc<Group>>,
+    /// When each group is evaluated.
+    pub phases: Phases,
     /// How rules that know nothing of us are read.
     pub context: Context,
     /// What users decide about incidents.
@@ -104,7 +106,7 @@ impl House {
             alerts: Alerts::restore(snapshot.alerts),
             book,
             health: Health::default(),
-            agenda: Agenda::new(&rulebook.groups, now, &Agenda::default()),
+            agenda: Agenda::new(&rulebook.groups, rulebook.phases, now, &Agenda::default()),
             lookout: Lookout::new(&rulebook.graph, now, Lookout::default()),
             rulebook,
             last_delivery: snapshot.last_delivery,
@@ -258,7 +260,7 @@ impl House {
             rulebook.escalation.clone(),
             rulebook.responders.clone(),
         );
-        self.agenda = Agenda::new(&rulebook.groups, now, &self.agenda);
+        self.agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &self.agenda);
         self.lookout = Lookout::new(&rulebook.graph, now, std::mem::take(&mut self.lookout));
         self.rulebook = rulebook;
     }

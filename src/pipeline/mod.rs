@@ -16,7 +16,7 @@ mod lookout;
 mod tests;
 mod turn;
 
-pub use agenda::GroupReport;
+pub use agenda::{GroupReport, Phases};
 pub use health::Health;
 pub use house::{House, Rulebook};
 pub use inbox::{Inbound, Inbox};

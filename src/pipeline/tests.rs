@@ -99,6 +99,7 @@ fn rulebook(rules: &str) -> Rulebook {
     let (page, ops) = (SinkName::new("page").unwrap(), SinkName::new("ops").unwrap());
     Rulebook {
         groups: groups.into_iter().map(Arc::new).collect(),
+        phases: Phases::default(),
         context: Context::default(),
         incidents: Arc::new(Settings::default()),
         graph: Arc::new(Graph::new(vec![shop]).unwrap()),

@@ -96,6 +96,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             self.work().await;
             let wake = self.next_wake();
             let inbound = tokio::select! {
+                // What came is taken in before what is due is done; a choice by lot would make no replay the same.
+                biased;
                 inbound = self.inbox.recv() => inbound,
                 () = sleep_until(&self.clock, wake) => continue,
             };

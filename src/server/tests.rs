@@ -38,6 +38,7 @@ impl Rig {
         assert!(problems.is_empty(), "{problems}");
         let rulebook = Rulebook {
             groups: groups.into_iter().map(Arc::new).collect(),
+            phases: crate::pipeline::Phases::default(),
             context: Context::default(),
             incidents: Arc::new(Settings::default()),
             graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
