@@ -5,11 +5,15 @@
 //!       2 usage or unreadable input, 3 lint only, with `--lint-fatal`.
 //! Not:  no work of its own: each command calls the room that does it.
 
+mod change;
 mod check;
+mod client;
 pub mod demo;
+mod incident;
 mod logs;
 mod run;
 mod schema;
+mod show;
 
 use std::process::ExitCode;
 
@@ -39,6 +43,10 @@ enum Command {
     /// Checks files without running anything.
     #[command(subcommand)]
     Check(check::CheckCommand),
+    /// Looks at incidents of a running daemon, and gives commands about them.
+    Incident(incident::IncidentArguments),
+    /// Tells a running daemon that something rolled out.
+    Change(change::ChangeArguments),
     /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
     Demo(demo::DemoArguments),
     /// Prints the JSON Schema of a kind of file, for editors.
@@ -51,6 +59,8 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(command) => Ok(check::check(command)),
+        Command::Incident(arguments) => incident::incident(arguments),
+        Command::Change(arguments) => change::change(arguments),
         Command::Demo(arguments) => demo::demo(arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };
