@@ -162,7 +162,7 @@ impl<'a> World<'a> {
                 let incident = incident.or_else(|| self.youngest_open()).unwrap_or(IncidentId(1));
                 self.command(Command { by: by.clone(), incident, kind: kind.clone() });
             }
-            Deed::Change(change, _) => self.send(Inbound::Change(change.clone())),
+            Deed::Change(change, _) => self.send(Inbound::Change(change.clone(), None)),
             Deed::Down(until) => {
                 self.process = None;
                 self.disturbances.push((now, *until));
@@ -199,7 +199,7 @@ impl<'a> World<'a> {
         let at = self.clock.now();
         let answer = process.house().read().book.check(at, &command);
         match answer {
-            Ok(()) => process.send(Inbound::Command(command)),
+            Ok(()) => process.send(Inbound::Command(command, None)),
             Err(Refused(why)) => self.ledger.note(Entry::Refused { at, command, why }),
         }
     }
