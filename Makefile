@@ -32,6 +32,7 @@ unit:
 
 bench:
 	$(CARGO) bench --bench exposition
+	$(CARGO) bench --bench decide
 
 # SHARED is the folder with the public conformance data, which is not part of this repository.
 conformance:

@@ -11,6 +11,7 @@ pub mod model;
 pub mod outbox;
 pub mod pipeline;
 pub mod promql;
+pub mod replay;
 pub mod rules;
 pub mod scrape;
 pub mod series;

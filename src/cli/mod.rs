@@ -11,9 +11,11 @@ mod client;
 pub mod demo;
 mod incident;
 mod logs;
+mod replay;
 mod run;
 mod schema;
 mod show;
+mod test;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,11 @@ enum Command {
     Incident(incident::IncidentArguments),
     /// Tells a running daemon that something rolled out.
     Change(change::ChangeArguments),
+    /// Tests what rules and policies do, without running the daemon.
+    #[command(subcommand)]
+    Test(test::TestCommand),
+    /// Lives through a scenario (.scn) in virtual time and tells the story.
+    Replay(replay::ReplayArguments),
     /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
     Demo(demo::DemoArguments),
     /// Prints the JSON Schema of a kind of file, for editors.
@@ -61,6 +68,8 @@ pub fn main() -> ExitCode {
         Command::Check(command) => Ok(check::check(command)),
         Command::Incident(arguments) => incident::incident(arguments),
         Command::Change(arguments) => change::change(arguments),
+        Command::Test(command) => test::test(command),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Demo(arguments) => demo::demo(arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

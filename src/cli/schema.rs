@@ -1,4 +1,4 @@
-//! `fogsignal schema config|rules`: JSON Schemas for editors.
+//! `fogsignal schema config|rules|replay`: JSON Schemas for editors and checks.
 
 use std::process::ExitCode;
 
@@ -19,6 +19,8 @@ enum Kind {
     Config,
     /// Rule files.
     Rules,
+    /// What `fogsignal replay --format json` prints.
+    Replay,
 }
 
 /// Prints it.
@@ -26,6 +28,7 @@ pub fn schema(arguments: &SchemaArguments) -> anyhow::Result<ExitCode> {
     let schema = match arguments.kind {
         Kind::Config => schemas::config(),
         Kind::Rules => schemas::rules(),
+        Kind::Replay => crate::replay::schema(),
     };
     println!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(ExitCode::SUCCESS)

@@ -18,6 +18,7 @@ mod raw;
 mod reload;
 mod rule_files;
 mod rule_schema;
+mod rulebook;
 pub mod schema;
 mod selector;
 mod settings;

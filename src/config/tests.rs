@@ -186,14 +186,6 @@ fn cycles_are_named_at_the_edge_that_closes_them() {
 }
 
 #[test]
-fn a_selector_of_a_component_is_accepted_with_one_warning() {
-    bad(
-        "components:\n- {id: a, match: '{job=\"a\"}'}\n- {id: b, match: '{job=\"b\"}'}\n",
-        "2:18: warning: `match` of components is accepted, but not used yet",
-    );
-}
-
-#[test]
 fn an_unknown_sink_is_named_with_those_that_exist() {
     bad(
         "sinks:\n  - {name: ops, adapter: stdout, audience: responders}\n  - {name: page, adapter: stdout, audience: customers}\n\

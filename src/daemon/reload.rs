@@ -8,10 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
 use crate::daemon::pumps::{self, Pumps};
-use crate::delivery::{Audience, Routes};
 use crate::journal::Journal;
 use crate::model::{Clock, Problems};
-use crate::pipeline::{Inbound, Rulebook};
+use crate::pipeline::Inbound;
 use crate::promql::Demand;
 use crate::scrape::{Scraper, Wanted};
 use crate::series::WantedNames;
@@ -89,7 +88,7 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
         for line in &changed.needs_restart {
             tracing::warn!("{line}");
         }
-        let rulebook = rulebook(&config);
+        let rulebook = config.rulebook();
         self.scraper
             .reload(&config.jobs, wanted(&rulebook.demands()))
             .map_err(|errors| errors.to_string())?;
@@ -102,21 +101,6 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
         tracing::info!(changes = %changed, "reloaded the configuration");
         self.config = config;
         Ok(())
-    }
-}
-
-/// What a configuration says to the house.
-pub(super) fn rulebook(config: &Config) -> Rulebook {
-    let responders = config.sinks.iter().filter(|sink| sink.audience == Audience::Responders);
-    let sinks: Vec<_> = config.sinks.iter().map(|sink| (sink.name.clone(), sink.audience)).collect();
-    Rulebook {
-        groups: config.groups.clone(),
-        context: config.rules.clone(),
-        incidents: Arc::new(config.incidents.clone()),
-        graph: Arc::new(config.graph.clone()),
-        escalation: config.escalation.clone().into(),
-        responders: responders.map(|sink| sink.name.clone()).collect(),
-        routes: Routes::new(&sinks, config.incidents.expires_after),
     }
 }
 

@@ -84,7 +84,7 @@ impl Daemon {
             .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
         let journal = Sqlite::open(&config.data_dir.join("journal.db"), clock.now())?;
-        let house = House::new(reload::rulebook(&config), journal.load().await?, clock.now());
+        let house = House::new(config.rulebook(), journal.load().await?, clock.now());
         let house = SharedHouse::new(house);
 
         let stop = CancellationToken::new();

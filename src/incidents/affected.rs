@@ -108,12 +108,14 @@ pub(super) fn toll(incident: &Incident) -> Toll {
 
 /// The title: the most upstream component (the most upstream public one where customers read it) and the worst
 /// that it showed. Over a life this changes only to something further upstream or worse, never back, so readers
-/// know an incident by its title and the title never understates. Without a component it is the alert's name.
+/// know an incident by its title and the title never understates. Without a component it is the alert's name, which customers
+/// do not read.
 pub(super) fn title(graph: &Graph, words: &Words, exposure: Exposure, toll: &Toll, alert: &str) -> String {
     let told = |id: &ComponentId| exposure == Exposure::Internal || is_public(graph, id);
     let since = toll.iter().filter(|(id, _)| told(id)).map(|(id, (since, _))| (id, *since)).collect();
     match most_upstream(graph, &since).and_then(|id| toll.get(id).map(|(_, worst)| (id, *worst))) {
         Some((id, worst)) => format!("{}: {}", name(graph, id), words.status(worst)),
+        None if exposure == Exposure::Public => words.untitled().to_owned(),
         None => alert.to_owned(),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::{Graph, IncidentId, SinkName, Timestamp};
 use crate::rules::{AlertKey, Role, Share, Transition};
@@ -43,6 +43,8 @@ pub struct Book {
     backlogs: BTreeMap<AlertKey, Depths>,
     next_seq: u64,
     next_incident: u64,
+    /// When to ask again, once somebody asked: a shell does so at each page that comes in.
+    wake: OnceLock<Option<Wake>>,
 }
 
 impl fmt::Debug for Book {
@@ -74,6 +76,7 @@ impl Book {
             backlogs: BTreeMap::new(),
             next_seq: 1,
             next_incident: 1,
+            wake: OnceLock::new(),
         }
     }
 
@@ -93,10 +96,12 @@ impl Book {
         responders: Vec<SinkName>,
     ) {
         self.config = Config::new(settings, graph, escalation, responders);
+        self.wake = OnceLock::new();
     }
 
     /// Takes measurements in, for the figures of what is said. Values of alerts in no open incident are not kept.
     pub fn observe(&mut self, now: Timestamp, readings: &Readings) {
+        self.wake = OnceLock::new();
         for reading in &readings.alerts {
             let key = &reading.key;
             let Some(member) = self.open_member(key) else { continue };
@@ -123,6 +128,7 @@ impl Book {
         if self.open_member(key).is_none() {
             return;
         }
+        self.wake = OnceLock::new();
         let window = self.config.settings.eta_window;
         let known = self.backlogs.entry(key.clone()).or_default();
         depths.iter().for_each(|(at, depth)| known.measure(*at, *depth, window));
@@ -194,6 +200,7 @@ impl Book {
 
     /// Remembers what has been committed. Cannot fail.
     pub fn apply(&mut self, event: &Event) {
+        self.wake = OnceLock::new();
         self.next_seq = self.next_seq.max(event.seq.saturating_add(1));
         match &event.what {
             What::Joined { member } => drop(self.homes.insert(member.key.clone(), event.incident)),
@@ -220,6 +227,10 @@ impl Book {
 
     /// When to ask again, and which rule asks for it.
     pub fn next_wake(&self) -> Option<Wake> {
+        self.wake.get_or_init(|| self.find_wake()).clone()
+    }
+
+    fn find_wake(&self) -> Option<Wake> {
         let living = self.incidents.values().filter(|incident| lifecycle::is_living(incident));
         let wakes = living.flat_map(|incident| {
             [

@@ -186,7 +186,7 @@ pub(super) fn obey(draft: &mut Draft<'_>, command: &Command) -> Result<Vec<Incid
         }
         CommandKind::Split { alerts } => {
             let keys = pick_all(draft, id, alerts)?;
-            let new = merge::split(draft, id, &keys, &why)?;
+            let new = merge::split(draft, id, &keys, &by, &why)?;
             return Ok(vec![id, new]);
         }
         CommandKind::Dismiss { alert } => {
@@ -221,9 +221,8 @@ pub(super) fn obey(draft: &mut Draft<'_>, command: &Command) -> Result<Vec<Incid
                 ));
             }
             if !incident.is_open() {
-                let (from, to) = (Status::Resolved, Status::Investigating);
-                draft.push(id, What::StatusChanged { from, to, watch_until: None }, why.clone());
-                let fixed = Fixed::Status { status: to };
+                lifecycle::reopen(draft, id, &why);
+                let fixed = Fixed::Status { status: Status::Investigating };
                 draft.push(id, What::Fixed { fixed, by }, why);
             }
         }

@@ -13,9 +13,9 @@ use crate::rules::{AlertState, Role, Transition};
 use super::affected;
 use super::config::Config;
 use super::draft::Draft;
-use super::event::{Exposure, Family, Member, Status, What, Why};
+use super::event::{Exposure, Family, Member, What, Why};
 use super::incident::Incident;
-use super::merge;
+use super::{lifecycle, merge};
 
 /// Takes one transition in, and says which incidents it touched.
 pub(super) fn take(draft: &mut Draft<'_>, transition: &Transition) -> Vec<IncidentId> {
@@ -30,9 +30,7 @@ pub(super) fn take(draft: &mut Draft<'_>, transition: &Transition) -> Vec<Incide
     let id = match home {
         Some(Home::Open(id)) => join(draft, id, transition, why),
         Some(Home::Resolved(id)) => {
-            let turn =
-                What::StatusChanged { from: Status::Resolved, to: Status::Investigating, watch_until: None };
-            draft.push(id, turn, why.clone());
+            lifecycle::reopen(draft, id, &why);
             join(draft, id, transition, why)
         }
         Some(Home::New) => {

@@ -461,6 +461,8 @@ pub enum What {
         key: AlertKey,
         /// Which incident.
         to: IncidentId,
+        /// Who took it out, where a person did: the two incidents then stay apart.
+        by: Option<String>,
     },
     /// An alert does not count any more.
     Dismissed {

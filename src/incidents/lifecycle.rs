@@ -104,7 +104,7 @@ fn change(
 }
 
 /// Who may know of it, its root and its title.
-fn introduce(draft: &mut Draft<'_>, id: IncidentId) {
+pub(super) fn introduce(draft: &mut Draft<'_>, id: IncidentId) {
     let graph = draft.config().graph.clone();
     let Some(incident) = draft.get(id) else { return };
     let toll = affected::toll(incident);
@@ -206,6 +206,22 @@ pub(super) fn close(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     left.sort_by_key(|(component, ..)| graph.position(component));
     change(draft, id, left, why);
     draft.push(id, What::StatusChanged { from, to: Status::Resolved, watch_until: None }, why.clone());
+}
+
+/// Opens an incident again. Alerts that are a part of another one since are not its own any more.
+pub(super) fn reopen(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    let Some(incident) = draft.get(id) else { return };
+    let elsewhere = incident.members.keys().filter_map(|key| Some((key.clone(), draft.home(key)?)));
+    let elsewhere: Vec<_> = elsewhere.filter(|(_, home)| *home != id).collect();
+    let (from, to) = (Status::Resolved, Status::Investigating);
+    draft.push(id, What::StatusChanged { from, to, watch_until: None }, why.clone());
+    for (key, home) in elsewhere {
+        draft.push(
+            id,
+            What::Left { key, to: home, by: None },
+            follows("it is a part of another incident since"),
+        );
+    }
 }
 
 /// What keeps it from resolved: lost measurements, backlogs that are not drained, and a person's word.

@@ -70,6 +70,7 @@ pub(super) fn split(
     draft: &mut Draft<'_>,
     id: IncidentId,
     keys: &[AlertKey],
+    by: &str,
     why: &Why,
 ) -> Result<IncidentId, Refused> {
     let incident = draft.get(id).ok_or_else(|| Refused(format!("there is no incident `{id}`")))?;
@@ -94,7 +95,7 @@ pub(super) fn split(
     for member in members {
         let key = member.key.clone();
         draft.push(new, What::Joined { member }, why.clone());
-        draft.push(id, What::Left { key, to: new }, why.clone());
+        draft.push(id, What::Left { key, to: new, by: Some(by.to_owned()) }, why.clone());
     }
     Ok(new)
 }

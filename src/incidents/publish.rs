@@ -13,12 +13,12 @@ use crate::model::{ComponentId, ComponentStatus, IncidentId, format_duration};
 use super::affected;
 use super::backlog::Trend;
 use super::draft::Draft;
-use super::escalate;
 use super::event::{Exposure, Post, PostKind, Status, What, Why};
 use super::incident::Incident;
 use super::promise::{self, How};
 use super::settings::PublishMode;
 use super::words::{ActionFacts, BacklogFacts, EtaFacts, LostFacts, PostFacts, ShownFacts};
+use super::{escalate, lifecycle};
 
 /// How many actions a post lists; of more, the last.
 const ACTIONS_LISTED: usize = 10;
@@ -32,8 +32,15 @@ const EVIDENCE_LISTED: usize = 5;
 /// Proposes the next post or draft where its time has come.
 pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
     drop_overtaken_draft(draft, id);
-    let Some(incident) = draft.get(id) else { return };
-    let Some(next) = promise::occasion(draft.known(), incident, draft.now()) else { return };
+    // A draft that is made anew at the moment at which a promise is due does not take its place.
+    if say_next(draft, id) == Some(How::Draft) {
+        say_next(draft, id);
+    }
+}
+
+fn say_next(draft: &mut Draft<'_>, id: IncidentId) -> Option<How> {
+    let incident = draft.get(id)?;
+    let next = promise::occasion(draft.known(), incident, draft.now())?;
     match next.how {
         How::Post => {
             let post = compose(draft, incident, &next.why, PostKind::Update, None);
@@ -52,6 +59,7 @@ pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
             }
         }
     }
+    Some(next.how)
 }
 
 /// A draft of what is over before anything was said is of no use, nor is one that nobody need approve any more.
@@ -70,6 +78,7 @@ pub(super) fn as_written(draft: &mut Draft<'_>, id: IncidentId, by: &str, text: 
     let Some(incident) = draft.get(id) else { return };
     if incident.exposure == Exposure::Internal {
         draft.push(id, What::Exposed, why.clone());
+        lifecycle::introduce(draft, id);
     }
     let Some(incident) = draft.get(id) else { return };
     let post = compose(draft, incident, why, PostKind::Written { by: by.to_owned() }, Some(text));
@@ -262,7 +271,7 @@ fn lost(draft: &Draft<'_>, incident: &Incident) -> Vec<LostFacts> {
 fn public_title(draft: &Draft<'_>, incident: &Incident) -> String {
     let config = draft.config();
     let toll = affected::toll(incident);
-    affected::title(&config.graph, &config.words, Exposure::Public, &toll, &incident.id.to_string())
+    affected::title(&config.graph, &config.words, Exposure::Public, &toll, "")
 }
 
 fn public_name(draft: &Draft<'_>, id: Option<&ComponentId>) -> Option<String> {

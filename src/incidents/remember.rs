@@ -29,9 +29,9 @@ impl Incident {
             What::Opened { .. } | What::Changed { .. } => {}
             What::Joined { member } => self.take(member.clone(), at),
             What::Moved { key, state, facts } => self.moved(key, state, facts, at),
-            What::Left { key, to } => {
+            What::Left { key, to, by } => {
                 self.lose(key, at);
-                self.split_from.insert(*to);
+                self.split_from.extend(by.as_ref().map(|_| *to));
             }
             What::Absorbed { members, components, .. } => self.absorb(members, components, at),
             What::Merged { into } => self.merged_into = Some(*into),

@@ -242,6 +242,14 @@ impl Words {
         }
     }
 
+    /// What an incident is called in public that is about no component that customers know.
+    pub(super) const fn untitled(&self) -> &'static str {
+        match self.language {
+            Language::English => "Service incident",
+            Language::BrazilianPortuguese => "Incidente no serviço",
+        }
+    }
+
     /// A component's status as people say it.
     pub(super) const fn status(&self, status: ComponentStatus) -> &'static str {
         match self.language {

@@ -8,8 +8,10 @@
 pub(crate) mod contract;
 #[cfg(test)]
 pub(crate) mod failing;
+mod memory;
 mod sqlite;
 mod store;
 
+pub use memory::Memory;
 pub use sqlite::Sqlite;
 pub use store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use crate::delivery::{Attempt, Delivery, Fate};
-use crate::incidents::{Event, SinkReport};
+use crate::incidents::{Event, SinkNews, SinkReport};
 use crate::model::{DeliveryId, SinkName, Timestamp};
 use crate::rules::{AlertKey, AlertRow};
 
@@ -55,6 +55,20 @@ pub struct DeliveryStatus {
     pub attempts: u32,
     /// The last answer or reason.
     pub last_note: Option<String>,
+}
+
+impl DeliveryStatus {
+    /// What the book is told of it: only that it is dead.
+    pub(super) fn report(&self) -> Option<SinkReport> {
+        let Fate::Dead { at, why } = &self.fate else { return None };
+        Some(SinkReport {
+            delivery: self.delivery.id,
+            incident: self.delivery.incident,
+            sink: self.delivery.sink.clone(),
+            at: *at,
+            news: SinkNews::Dead { because: why.clone() },
+        })
+    }
 }
 
 /// Why a journal does not do what it is asked.

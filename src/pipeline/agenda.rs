@@ -18,11 +18,23 @@ pub struct GroupReport {
     pub failures: BTreeMap<RuleId, String>,
 }
 
+/// Which instants of its interval a group is evaluated at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Phases {
+    /// Each group at its own, from its name: groups of one interval do not come due together, and the phase stays
+    /// the same over restarts and replicas.
+    #[default]
+    Spread,
+    /// All of them at whole intervals from this moment, so that people can tell the instants beforehand.
+    From(Timestamp),
+}
+
 /// A group with its place in time.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The group.
     pub group: Arc<Group>,
+    phase: Duration,
     /// The instant of its next evaluation.
     pub next: Timestamp,
     /// It is not tried before, since its last try could not be committed.
@@ -31,8 +43,7 @@ pub struct Entry {
     pub report: GroupReport,
 }
 
-/// All groups. Each has its own phase within its interval, from its name, so that groups of one interval do not
-/// come due together and the phase stays the same over restarts and replicas.
+/// All groups, each with its phase within its interval.
 #[derive(Debug, Clone, Default)]
 pub struct Agenda {
     entries: Vec<Entry>,
@@ -40,7 +51,7 @@ pub struct Agenda {
 
 impl Agenda {
     /// The groups, each due at its first instant after `now`. Groups that `before` had keep their reports.
-    pub fn new(groups: &[Arc<Group>], now: Timestamp, before: &Self) -> Self {
+    pub fn new(groups: &[Arc<Group>], phases: Phases, now: Timestamp, before: &Self) -> Self {
         let entries = groups
             .iter()
             .map(|group| {
@@ -48,9 +59,11 @@ impl Agenda {
                     .entries
                     .iter()
                     .find(|old| old.group.name == group.name && old.group.file == group.file);
+                let phase = phase(group, phases);
                 Entry {
                     group: group.clone(),
-                    next: latest_instant(group, now) + group.interval,
+                    phase,
+                    next: latest_instant(group, phase, now) + group.interval,
                     not_before: now,
                     report: old.map(|old| old.report.clone()).unwrap_or_default(),
                 }
@@ -75,7 +88,7 @@ impl Agenda {
         self.entries.iter_mut().for_each(|entry| entry.follow_a_clock_set_back(now));
         let due = self.entries.iter().enumerate().filter(|(_, entry)| entry.due_at() <= now);
         let (place, entry) = due.min_by_key(|(place, entry)| (entry.next, *place))?;
-        let at = latest_instant(&entry.group, now).max(entry.next);
+        let at = latest_instant(&entry.group, entry.phase, now).max(entry.next);
         let missed = at.since(entry.next).as_millis() / entry.group.interval.as_millis().max(1);
         Some((place, at, u64::try_from(missed).unwrap_or(u64::MAX)))
     }
@@ -117,17 +130,26 @@ impl Entry {
     /// A next evaluation further ahead than one interval was planned by a clock that has been set back since.
     fn follow_a_clock_set_back(&mut self, now: Timestamp) {
         if now + self.group.interval < self.next {
-            self.next = latest_instant(&self.group, now) + self.group.interval;
+            self.next = latest_instant(&self.group, self.phase, now) + self.group.interval;
             self.not_before = now;
         }
     }
 }
 
+/// How far into each interval, counted from the epoch, `group` is evaluated.
+fn phase(group: &Group, phases: Phases) -> Duration {
+    match phases {
+        Phases::Spread => {
+            let interval = u64::try_from(group.interval.as_millis()).unwrap_or(u64::MAX).max(1);
+            let name: Labels = [("file", &*group.file), ("group", &*group.name)].into_iter().collect();
+            Duration::from_millis(name.fingerprint() % interval)
+        }
+        Phases::From(start) => start.since(start.floor_to(group.interval)),
+    }
+}
+
 /// The last instant at or before `now` on which `group` is evaluated.
-fn latest_instant(group: &Group, now: Timestamp) -> Timestamp {
-    let interval = u64::try_from(group.interval.as_millis()).unwrap_or(u64::MAX).max(1);
-    let name: Labels = [("file", &*group.file), ("group", &*group.name)].into_iter().collect();
-    let phase = Duration::from_millis(name.fingerprint() % interval);
+fn latest_instant(group: &Group, phase: Duration, now: Timestamp) -> Timestamp {
     (now - phase).floor_to(group.interval) + phase
 }
 
@@ -151,20 +173,28 @@ mod tests {
 
     #[test]
     fn a_group_comes_due_once_an_interval_in_its_own_phase() {
-        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         assert!(NOW < first && first <= NOW + INTERVAL);
         assert_eq!(agenda.due(first - Duration::from_millis(1)), None);
         assert_eq!(agenda.due(first), Some((0, first, 0)));
         agenda.done(0, first, GroupReport::default());
         assert_eq!(agenda.next_due(), Some(first + INTERVAL));
-        let restarted = Agenda::new(&every_15_s(), first + INTERVAL * 7, &Agenda::default());
+        let restarted = Agenda::new(&every_15_s(), Phases::Spread, first + INTERVAL * 7, &Agenda::default());
         assert_eq!(restarted.next_due(), Some(first + INTERVAL * 8), "the phase outlives a restart");
     }
 
     #[test]
+    fn groups_may_all_begin_at_one_moment() {
+        let start = NOW + Duration::from_secs(7);
+        let mut agenda = Agenda::new(&every_15_s(), Phases::From(start), start, &Agenda::default());
+        assert_eq!(agenda.next_due(), Some(start + INTERVAL));
+        assert_eq!(agenda.due(start + INTERVAL * 2), Some((0, start + INTERVAL * 2, 1)));
+    }
+
+    #[test]
     fn a_late_house_evaluates_the_latest_instant_and_counts_the_others() {
-        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         let late = first + INTERVAL * 3 + Duration::from_secs(1);
         assert_eq!(agenda.due(late), Some((0, first + INTERVAL * 3, 3)));
@@ -172,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_does_not_stop_evaluation() {
-        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
         let earlier = NOW - Duration::from_secs(3600);
         assert_eq!(agenda.due(earlier), None);
         let next = agenda.next_due().expect("there is a group");
@@ -183,7 +213,7 @@ mod tests {
     fn what_could_not_be_committed_rests_and_lets_others_go_ahead() {
         let two =
             groups("groups: [{name: a, interval: 15s, rules: []}, {name: b, interval: 15s, rules: []}]");
-        let mut agenda = Agenda::new(&two, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&two, Phases::Spread, NOW, &Agenda::default());
         let late = NOW + INTERVAL * 2;
         let (first, at, _) = agenda.due(late).expect("both are due");
         agenda.put_off(first, late + Duration::from_secs(1));
@@ -199,18 +229,18 @@ mod tests {
 
     #[test]
     fn what_is_not_done_stays_due_at_the_same_instant() {
-        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         assert_eq!(agenda.due(first + Duration::from_secs(5)), Some((0, first, 0)));
     }
 
     #[test]
     fn a_reload_keeps_what_is_known_of_groups_that_stay() {
-        let mut agenda = Agenda::new(&every_15_s(), NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
         let report = GroupReport { evaluated_at: Some(NOW), ..GroupReport::default() };
         agenda.done(0, NOW, report.clone());
         let two = groups("groups: [{name: b, rules: []}, {name: a, interval: 15s, rules: []}]");
-        let agenda = Agenda::new(&two, NOW, &agenda);
+        let agenda = Agenda::new(&two, Phases::Spread, NOW, &agenda);
         assert_eq!(agenda.entries()[1].report, report);
         assert_eq!(agenda.entries()[0].report, GroupReport::default());
     }

@@ -1,17 +1,18 @@
 //! All that is remembered, and the steps of a turn as functions on it: no step waits for anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Routes;
-use crate::incidents::{Book, Command, EscalationPolicy, Evaluation, Input, Readings, Settings, What};
+use crate::incidents::{Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, What};
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
-use crate::pipeline::agenda::{Agenda, GroupReport};
+use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
+use crate::pipeline::lookout::{Look, Lookout};
 use crate::pipeline::{Answer, Health};
 use crate::promql::Demand;
-use crate::rules::{self, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
+use crate::rules::{self, AlertKey, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
 use crate::scrape::ScrapeEvent;
 use crate::series::Window;
 
@@ -20,6 +21,8 @@ use crate::series::Window;
 pub struct Rulebook {
     /// The rules.
     pub groups: Vec<Arc<Group>>,
+    /// When each group is evaluated.
+    pub phases: Phases,
     /// How rules that know nothing of us are read.
     pub context: Context,
     /// What users decide about incidents.
@@ -35,9 +38,10 @@ pub struct Rulebook {
 }
 
 impl Rulebook {
-    /// What all rules together want to be kept.
+    /// What all rules together want to be kept, and what components are watched by.
     pub fn demands(&self) -> Vec<Demand> {
-        self.groups.iter().flat_map(|group| group.demands()).collect()
+        let rules = self.groups.iter().flat_map(|group| group.demands());
+        rules.chain(Lookout::demands(&self.graph)).collect()
     }
 
     /// How much must be free of gaps for what each rule gives to be whole.
@@ -64,6 +68,7 @@ pub struct House {
     /// How the house itself is doing.
     pub health: Health,
     pub(super) agenda: Agenda,
+    pub(super) lookout: Lookout,
     rulebook: Rulebook,
     last_delivery: u64,
 }
@@ -73,6 +78,7 @@ pub struct House {
 pub(super) struct Proposal {
     pub batch: Batch,
     outcomes: Vec<Outcome>,
+    look: Option<Look>,
 }
 
 impl Proposal {
@@ -100,7 +106,8 @@ impl House {
             alerts: Alerts::restore(snapshot.alerts),
             book,
             health: Health::default(),
-            agenda: Agenda::new(&rulebook.groups, now, &Agenda::default()),
+            agenda: Agenda::new(&rulebook.groups, rulebook.phases, now, &Agenda::default()),
+            lookout: Lookout::new(&rulebook.graph, now, Lookout::default()),
             rulebook,
             last_delivery: snapshot.last_delivery,
         }
@@ -140,6 +147,9 @@ impl House {
                     evaluated.failures.insert(rule.id.clone(), error.clone());
                 }
             }
+            if let Some(error) = &outcome.unexplained {
+                evaluated.failures.entry(rule.id.clone()).or_insert_with(|| format!("`breakdown`: {error}"));
+            }
             evaluated.outcomes.push(outcome);
         }
         evaluated
@@ -149,7 +159,7 @@ impl House {
     pub(super) fn propose_evaluation(&mut self, now: Timestamp, outcomes: Vec<Outcome>) -> Proposal {
         let readings = Readings {
             alerts: outcomes.iter().flat_map(|outcome| outcome.readings.iter().cloned()).collect(),
-            explained: Vec::new(),
+            explained: outcomes.iter().flat_map(|outcome| outcome.explained.iter().cloned()).collect(),
             gone: outcomes.iter().flat_map(|outcome| outcome.forgotten.iter().cloned()).collect(),
         };
         self.book.observe(now, &readings);
@@ -170,7 +180,19 @@ impl House {
             Input::SinkReport(report) => vec![report.delivery],
             _ => Vec::new(),
         };
-        Proposal { batch: Batch { events, deliveries, fates_read, ..Batch::default() }, outcomes: Vec::new() }
+        let batch = Batch { events, deliveries, fates_read, ..Batch::default() };
+        Proposal { batch, ..Proposal::default() }
+    }
+
+    /// What should happen now that components were looked at.
+    pub(super) fn propose_look(&self, now: Timestamp) -> Proposal {
+        let look = self.lookout.look(&self.window, now);
+        let changes = look.changes.clone();
+        let proposal = match changes.is_empty() {
+            true => Proposal::default(),
+            false => self.propose(now, &Input::Evaluation(Evaluation { transitions: Vec::new(), changes })),
+        };
+        Proposal { look: Some(look), ..proposal }
     }
 
     /// Why a command cannot be obeyed now; `None` where it can be.
@@ -195,6 +217,25 @@ impl House {
         Evaluation { transitions: rows.map(offer).collect(), changes: Vec::new() }
     }
 
+    /// Tells the book what the backlogs were that it has taken in: it measures those of its incidents only. After a
+    /// start there is nothing to tell, since the window is empty.
+    fn recall(&mut self, events: &[Event]) {
+        let joined = events.iter().filter_map(|event| match &event.what {
+            What::Joined { member } => Some(&member.key),
+            _ => None,
+        });
+        let joined: BTreeSet<&AlertKey> = joined.collect();
+        let of: BTreeSet<&RuleId> = joined.iter().map(|key| &key.rule).collect();
+        for entry in self.agenda.entries() {
+            let Some(until) = entry.report.evaluated_at else { continue };
+            for rule in entry.group.rules.iter().filter(|rule| of.contains(&rule.id)) {
+                let depths = rules::recall(rule, &entry.group, &self.window, until, &self.rulebook.context);
+                let depths = depths.iter().filter(|(key, _)| joined.contains(key));
+                depths.for_each(|(key, depths)| self.book.recall(key, depths));
+            }
+        }
+    }
+
     /// Remembers what has been committed.
     pub(super) fn apply(&mut self, proposal: &Proposal) {
         for outcome in &proposal.outcomes {
@@ -202,6 +243,10 @@ impl House {
         }
         for event in &proposal.batch.events {
             self.book.apply(event);
+        }
+        self.recall(&proposal.batch.events);
+        if let Some(look) = &proposal.look {
+            self.lookout.done(look);
         }
         if let Some(DeliveryId(last)) = proposal.batch.deliveries.iter().map(|delivery| delivery.id).max() {
             self.last_delivery = last;
@@ -223,7 +268,8 @@ impl House {
             rulebook.escalation.clone(),
             rulebook.responders.clone(),
         );
-        self.agenda = Agenda::new(&rulebook.groups, now, &self.agenda);
+        self.agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &self.agenda);
+        self.lookout = Lookout::new(&rulebook.graph, now, std::mem::take(&mut self.lookout));
         self.rulebook = rulebook;
     }
 }

@@ -12,11 +12,12 @@ mod ask;
 mod health;
 mod house;
 mod inbox;
+mod lookout;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-pub use agenda::GroupReport;
+pub use agenda::{GroupReport, Phases};
 pub use ask::{Answer, Asked, Asker, ask};
 pub use health::Health;
 pub use house::{House, Rulebook};

@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::turn::Pipeline;
 use super::*;
 use crate::delivery::{Audience, Routes};
-use crate::incidents::{Command, CommandKind, Settings, Status, What};
+use crate::incidents::{Change, ChangeKind, Command, CommandKind, Settings, Status, What};
 use crate::journal::failing::Failing;
 use crate::journal::{Journal, Sqlite};
 use crate::model::{
-    Clock, Component, ComponentId, Graph, IncidentId, Labels, METRIC_NAME, SinkName, TargetKey, Timestamp,
+    Clock, Component, ComponentId, Graph, IncidentId, Labels, METRIC_NAME, MatchOp, Matcher, SinkName,
+    TargetKey, Timestamp,
 };
 use crate::rules::{Context, StateName, load};
 use crate::scrape::ScrapeEvent;
@@ -31,6 +32,29 @@ groups:
   rules:
   - {detect: Errors, expr: errors, component: shop, above: {major: 10}, for: 15s}
   - {detect: Config, expr: config_changed, component: shop, role: cause, above: {minor: 0}}
+";
+
+const EXPLAINED: &str = "
+groups:
+- name: g
+  interval: 15s
+  rules:
+  - detect: Errors
+    expr: errors
+    component: shop
+    above: {major: 10}
+    for: 15s
+    breakdown: sum by (client) (errors_by_client)
+    annotations: {public_summary: '{{ $value }} of 100 requests fail'}
+";
+
+const BACKLOG: &str = "
+groups:
+- name: g
+  interval: 15s
+  rules:
+  - {detect: Queue, expr: errors, component: shop, role: backlog, above: {major: 100}, drained_below: 10, for: 8m}
+  - {detect: Down, expr: config_changed, component: shop, above: {major: 0}}
 ";
 
 const NO_RULES: &str = "groups: [{name: g, rules: []}]";
@@ -58,6 +82,8 @@ struct Rig {
     pipeline: Pipeline<Failing<Sqlite>, Hand, mpsc::Receiver<Inbound>>,
     errors: f64,
     changed: f64,
+    /// What its build says.
+    version: &'static str,
 }
 
 fn rulebook(rules: &str) -> Rulebook {
@@ -69,11 +95,12 @@ fn rulebook(rules: &str) -> Rulebook {
         group: None,
         public: true,
         depends_on: Vec::new(),
-        matchers: Vec::new(),
+        matchers: vec![Matcher::new("job", MatchOp::Equal, "shop").unwrap()],
     };
     let (page, ops) = (SinkName::new("page").unwrap(), SinkName::new("ops").unwrap());
     Rulebook {
         groups: groups.into_iter().map(Arc::new).collect(),
+        phases: Phases::default(),
         context: Context::default(),
         incidents: Arc::new(Settings::default()),
         graph: Arc::new(Graph::new(vec![shop]).unwrap()),
@@ -97,7 +124,8 @@ impl Rig {
         let (_, inbox) = mpsc::channel(1);
         let (committed, _) = watch::channel(());
         let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbox, house.clone(), committed);
-        let mut rig = Self { folder, journal, clock, house, pipeline, errors: 0.0, changed: 0.0 };
+        let (errors, changed, version) = (0.0, 0.0, "1");
+        let mut rig = Self { folder, journal, clock, house, pipeline, errors, changed, version };
         let discovered = BTreeMap::from([(target(), identity())]);
         rig.take_in(Inbound::Scrape(ScrapeEvent::Discovered(discovered))).await;
         rig
@@ -109,9 +137,9 @@ impl Rig {
     }
 
     async fn restart_with(self, rules: &str) -> Self {
-        let Self { folder, journal, clock, house, pipeline, errors, changed } = self;
+        let Self { folder, journal, clock, house, pipeline, errors, changed, version } = self;
         drop((journal, house, pipeline));
-        Self { errors, changed, ..Self::open(folder, clock, rules).await }
+        Self { errors, changed, version, ..Self::open(folder, clock, rules).await }
     }
 
     async fn reload(&mut self, rules: &str) {
@@ -140,12 +168,23 @@ impl Rig {
             at: None,
             value,
         };
+        let by_client = |client: &str, value: f64| {
+            let PageSample { labels, at, value } = sample("errors_by_client", value);
+            PageSample { labels: labels.with("client", client), at, value }
+        };
+        let build = identity().with(METRIC_NAME, "shop_build_info").with("version", self.version);
         Page {
             target: target(),
             identity: identity(),
             at: self.clock.now(),
             interval: INTERVAL,
-            samples: Ok(vec![sample("errors", self.errors), sample("config_changed", self.changed)]),
+            samples: Ok(vec![
+                sample("errors", self.errors),
+                sample("config_changed", self.changed),
+                by_client("web", self.errors / 4.0),
+                by_client("app", self.errors * 3.0 / 4.0),
+                PageSample { labels: build, at: None, value: 1.0 },
+            ]),
             report: ScrapeReport::default(),
         }
     }
@@ -154,6 +193,12 @@ impl Rig {
         let house = self.house.read();
         let incidents = house.book.incidents();
         incidents.map(|incident| (incident.status, incident.members.len(), incident.posts.len())).collect()
+    }
+
+    fn suspects(&self) -> Vec<String> {
+        let house = self.house.read();
+        let suspects = house.book.incidents().flat_map(|incident| &incident.suspects);
+        suspects.map(|suspect| suspect.summary.clone()).collect()
     }
 
     fn states(&self) -> Vec<StateName> {
@@ -345,4 +390,61 @@ async fn what_is_being_committed_is_waited_for() {
     asker.answer(Answer::Done(Vec::new()));
     drop(in_hand);
     assert_eq!(waits.await, Some(Answer::Done(Vec::new())));
+}
+
+#[tokio::test]
+async fn a_build_that_changes_is_a_change_of_its_component_and_a_suspect() {
+    let mut rig = Rig::new().await;
+    rig.go_on(10).await;
+    assert_eq!(rig.house.read().book.changes(), []);
+    rig.version = "2";
+    rig.journal.fail();
+    rig.go_on(2).await;
+    assert_eq!(rig.house.read().book.changes(), [], "nothing is known of it before it is committed");
+    rig.journal.recover();
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    let seen = Change {
+        at: Timestamp::from_secs(START + 11 * 15),
+        component: Some(ComponentId::new("shop").unwrap()),
+        kind: ChangeKind::Deploy,
+        version: Some("2".to_owned()),
+        summary: "version 1 → 2 (shop)".to_owned(),
+        by: None,
+    };
+    assert_eq!(rig.house.read().book.changes(), std::slice::from_ref(&seen));
+    let suspects = rig.suspects();
+    assert!(suspects.iter().any(|suspect| suspect.contains("1 → 2")), "{suspects:?}");
+
+    let mut rig = rig.restart().await;
+    rig.go_on(10).await;
+    assert_eq!(rig.house.read().book.changes(), [seen], "a start sees nothing new, and forgets nothing");
+}
+
+#[tokio::test]
+async fn who_made_a_value_rise_is_known_when_its_alert_fires() {
+    let mut rig = Rig::new().await;
+    rig.reload(EXPLAINED).await;
+    rig.errors = 1.0;
+    rig.go_on(40).await;
+    rig.errors = 21.0;
+    rig.go_on(3).await;
+    let suspects = rig.suspects();
+    assert!(suspects.iter().any(|suspect| suspect.contains("client=\"app\" makes 75 %")), "{suspects:?}");
+}
+
+#[tokio::test]
+async fn where_a_backlog_goes_is_known_as_soon_as_it_has_an_incident() {
+    let mut rig = Rig::new().await;
+    rig.reload(BACKLOG).await;
+    rig.errors = 1000.0;
+    while rig.incidents().is_empty() {
+        rig.errors -= 10.0;
+        rig.go_on(1).await;
+    }
+    rig.changed = 1.0;
+    rig.go_on(2).await;
+    let house = rig.house.read();
+    let post = house.book.incidents().flat_map(|incident| &incident.posts).next().unwrap();
+    assert!(post.item.body.contains("We expect it to be drained by about"), "{}", post.item.body);
 }

@@ -58,6 +58,8 @@ impl SharedHouse {
 enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
     Group { place: usize, at: Timestamp, missed: u64 },
+    /// Look at the metrics of components for changes.
+    Look,
     /// Ask the book, and tell whoever waits what came of it.
     Book(Input, Option<Asker>),
     /// See which rules left.
@@ -94,6 +96,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             self.work().await;
             let wake = self.next_wake();
             let inbound = tokio::select! {
+                // What came is taken in before what is due is done; a choice by lot would make no replay the same.
+                biased;
                 inbound = self.inbox.recv() => inbound,
                 () = sleep_until(&self.clock, wake) => continue,
             };
@@ -131,6 +135,10 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             if let Some(work) = self.waiting.pop_front() {
                 return Some(work);
             }
+            // Before alerts move: what changed may be why.
+            if self.house.read().lookout.is_due(now) {
+                return Some(Work::Look);
+            }
             if self.house.read().book.next_wake().is_some_and(|wake| wake.at <= now) {
                 return Some(Work::Book(Input::Tick, None));
             }
@@ -149,6 +157,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 return Ok(());
             }
             Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
+            Work::Look => (self.house.read().propose_look(now), None),
             Work::Retire => {
                 let mut house = self.house.write();
                 let retired = house.retired(now);
@@ -269,8 +278,9 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
 
     fn next_wake(&self) -> Option<Timestamp> {
         let house = self.house.read();
-        let book = self.rest_until.or_else(|| house.book.next_wake().map(|wake| wake.at));
-        book.into_iter().chain(house.agenda.next_due()).min()
+        let book = house.book.next_wake().map(|wake| wake.at);
+        let committing = self.rest_until.or_else(|| book.into_iter().chain(house.lookout.next_due()).min());
+        committing.into_iter().chain(house.agenda.next_due()).min()
     }
 }
 

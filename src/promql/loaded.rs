@@ -89,7 +89,7 @@ impl Source for Loaded {
 /// # Errors
 /// Where the text is none of that.
 pub fn parse_series(text: &str, step: Duration) -> Result<(Labels, Vec<Sample>), String> {
-    let (head, values) = text.split_at(head_end(text));
+    let (head, values) = split_series(text);
     let labels = parse_labels(head.trim())?;
     let step_ms = i64::try_from(step.as_millis()).map_err(|_| "the step is too long".to_owned())?;
     let mut samples = Vec::new();
@@ -103,6 +103,11 @@ pub fn parse_series(text: &str, step: Duration) -> Result<(Labels, Vec<Sample>),
         }
     }
     Ok((labels, samples))
+}
+
+/// Splits `m{a="b"} 1 2` into the series and its values, whatever they are.
+pub fn split_series(text: &str) -> (&str, &str) {
+    text.split_at(head_end(text))
 }
 
 /// Where the labels end: at the first space that is neither within braces nor before them.

@@ -34,7 +34,7 @@ pub use demand::Demand;
 pub use error::ParseError;
 pub use evaluate::{evaluate, evaluate_noting, evaluate_vector};
 pub use functions::{Function, Signature};
-pub use loaded::{Loaded, parse_series};
+pub use loaded::{Loaded, parse_series, split_series};
 pub use parser::parse;
 pub use shape::Threshold;
 pub use source::{Feed, Origin, Presence, Recorded, Sample, SeriesId, Source};

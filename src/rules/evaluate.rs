@@ -10,15 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Labels, METRIC_NAME, Timestamp};
 use crate::promql::{self, Element, Options, Recorded, Source};
 
+use super::explain::explain;
 use super::ladder::{Ladder, Seen, Standing};
 use super::missing::{Judge, Judgement};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::table::is_old;
 use super::template::TemplateData;
-use super::{AlertFacts, AlertKey, AlertRow, AlertState, Alerts, Context, Reading, Transition, lost_after};
+use super::{
+    AlertFacts, AlertKey, AlertRow, AlertState, Alerts, Context, Explained, Reading, Transition, lost_after,
+};
 
 /// More alerts than this of one rule are a mistake in the rule, and an error of it.
 const ALERTS_MAX: usize = 20_000;
+/// The annotation that customers may read.
+const PUBLIC_SUMMARY: &str = "public_summary";
 /// Elements that are quiet are read up to this number a rule.
 const QUIET_READINGS_MAX: usize = 1000;
 
@@ -37,6 +42,10 @@ pub struct Outcome {
     pub transitions: Vec<Transition>,
     /// The values of alerts, and of what could become one.
     pub readings: Vec<Reading>,
+    /// What made the values of alerts rise, where the rule has a `breakdown`.
+    pub explained: Vec<Explained>,
+    /// Why that could not be told, where it could not. The rule's alerts move all the same.
+    pub unexplained: Option<String>,
     /// Whether the rule could be evaluated, and why not.
     pub health: Result<(), String>,
 }
@@ -51,6 +60,8 @@ impl Outcome {
             forgotten: Vec::new(),
             transitions: Vec::new(),
             readings: Vec::new(),
+            explained: Vec::new(),
+            unexplained: None,
             health: Ok(()),
         }
     }
@@ -82,9 +93,30 @@ pub fn evaluate(
 }
 
 /// The elements of an expression; a number is one element without labels.
-fn query(rule: &Rule, source: &dyn Source, at: Timestamp, track_feeds: bool) -> Result<Vec<Element>, String> {
+pub(super) fn query(
+    rule: &Rule,
+    source: &dyn Source,
+    at: Timestamp,
+    track_feeds: bool,
+) -> Result<Vec<Element>, String> {
     let options = Options { track_feeds, ..Options::default() };
     promql::evaluate_vector(&rule.expr, source, at, &options).map_err(|error| error.to_string())
+}
+
+/// The labels of the alert that an element is, or could become.
+pub(super) fn alert_labels(rule: &Rule, element: &Element, context: &Context) -> Labels {
+    let data = data(element, context);
+    let mut labels = element.labels.edit();
+    labels.put(METRIC_NAME, "");
+    for (name, template) in &rule.labels {
+        labels.put(name, &template.render(&data));
+    }
+    labels.put("alertname", &rule.name);
+    labels.build()
+}
+
+fn data<'e>(element: &'e Element, context: &'e Context) -> TemplateData<'e> {
+    TemplateData { labels: &element.labels, external_labels: &context.external_labels, value: element.value }
 }
 
 fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge: &Judge<'_>) -> Outcome {
@@ -133,10 +165,17 @@ impl Evaluation<'_> {
             Ok(elements) => elements,
             Err(why) => return self.unanswered(why),
         };
-        let (outcome, current) = self.move_all(Some(&elements));
+        let (mut outcome, current) = self.move_all(Some(&elements));
         let limit = self.group.limit.unwrap_or(ALERTS_MAX).min(ALERTS_MAX);
         if limit < current {
             return self.unanswered(format!("exceeded limit of {limit} with {current} alerts"));
+        }
+        if let Some(breakdown) = &self.watch.breakdown {
+            let rows = outcome.rows.iter().chain(&outcome.refreshed);
+            match explain(breakdown, self.source, rows, self.at, self.group.query_offset) {
+                Ok(explained) => outcome.explained = explained,
+                Err(why) => outcome.unexplained = Some(why),
+            }
         }
         outcome
     }
@@ -171,12 +210,18 @@ impl Evaluation<'_> {
                     outcome.readings.push(Reading {
                         key: self.key(labels),
                         value: element.value,
-                        public_summary: None,
+                        public_summary: self.public_summary(element).filter(|_| is_counted),
                     });
                 }
             }
         }
         (outcome, current)
+    }
+
+    /// What customers may read of an element.
+    fn public_summary(&self, element: &Element) -> Option<String> {
+        let (_, template) = self.watch.annotations.iter().find(|(name, _)| name == PUBLIC_SUMMARY)?;
+        Some(template.render(&self.data(element))).filter(|words| !words.is_empty())
     }
 
     fn key(&self, labels: &Labels) -> AlertKey {
@@ -192,7 +237,7 @@ impl Evaluation<'_> {
         }
         let mut by_labels = BTreeMap::new();
         for element in elements {
-            let labels = self.alert_labels(&element);
+            let labels = alert_labels(self.rule, &element, self.context);
             if by_labels.insert(labels, element).is_some() {
                 return Err(
                     "several results have the same labels after the alert's labels are applied".to_owned()
@@ -202,23 +247,8 @@ impl Evaluation<'_> {
         Ok(by_labels)
     }
 
-    fn alert_labels(&self, element: &Element) -> Labels {
-        let data = self.data(element);
-        let mut labels = element.labels.edit();
-        labels.put(METRIC_NAME, "");
-        for (name, template) in &self.rule.labels {
-            labels.put(name, &template.render(&data));
-        }
-        labels.put("alertname", &self.rule.name);
-        labels.build()
-    }
-
     fn data<'e>(&'e self, element: &'e Element) -> TemplateData<'e> {
-        TemplateData {
-            labels: &element.labels,
-            external_labels: &self.context.external_labels,
-            value: element.value,
-        }
+        data(element, self.context)
     }
 
     /// Moves one alert, and says whether there is one that is pending or counts as firing.

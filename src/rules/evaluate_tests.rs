@@ -120,6 +120,27 @@ fn a_detect_rule_goes_up_and_down_its_ladder() {
 }
 
 #[test]
+fn customers_may_read_one_annotation_while_the_alert_is_there() {
+    let summary = |rule: &str| {
+        let mut house = House::new(rule, "cpu{i=\"a\"} 60 90 91.5 60x9");
+        let words =
+            |outcome: Outcome| outcome.readings.into_iter().find_map(|reading| reading.public_summary);
+        [0, 15, 30, 60].map(|second| words(house.turn(second)).unwrap_or_default())
+    };
+    let words = "{summary: x, public_summary: 'The database is at {{ $value | printf \"%.0f\" }} %'}";
+    let told = ["", "The database is at 90 %", "The database is at 92 %", ""];
+    assert_eq!(
+        summary(&format!("{{detect: Cpu, expr: cpu, above: {{minor: 75}}, annotations: {words}}}")),
+        told
+    );
+    assert_eq!(summary(&format!("{{alert: Cpu, expr: cpu > 75, annotations: {words}}}")), told);
+    assert_eq!(
+        summary("{alert: Cpu, expr: cpu > 75, annotations: {summary: x, public_summary: ''}}"),
+        [""; 4]
+    );
+}
+
+#[test]
 fn a_quiet_element_is_read_and_makes_no_row() {
     let mut house = House::new(CPU, "cpu{i=\"a\"} 60 61");
     let outcome = house.turn(15);

@@ -76,7 +76,7 @@ fn group(
     let mut seen = BTreeMap::new();
     let mut read = Vec::new();
     for node in rules.map(|list| reader.list(list, "`rules`")).unwrap_or_default() {
-        read.extend(rule(reader, node, &labels, &mut seen));
+        read.extend(rule(reader, node, &labels, &mut seen, context));
     }
     Some(Group {
         name: name?,
@@ -145,6 +145,7 @@ fn rule(
     node: &Node,
     group_labels: &BTreeMap<String, Scalar>,
     seen: &mut BTreeMap<(String, BTreeMap<String, String>), ()>,
+    context: &Context,
 ) -> Option<Rule> {
     let mut fields = reader.fields(node, "a rule")?;
     let errors_before = reader.problems.iter().len();
@@ -160,6 +161,7 @@ fn rule(
     labels.extend(own_labels);
     note_twin(reader, &named, name, &labels, seen);
     let is_record = matches!(named, Named::Record(_));
+    let role = labels.get(&context.mapping.role).and_then(|role| Role::from_word(&role.value));
     let labels = labels
         .into_iter()
         .filter_map(|(label, value)| {
@@ -193,12 +195,19 @@ fn rule(
     if has_error {
         return None;
     }
+    let kind = kind?;
+    let role = match &kind {
+        RuleKind::Record => None,
+        RuleKind::Alert(_) => role,
+        RuleKind::Detect(watch) => Some(watch.role),
+    };
     Some(Rule {
         id: RuleId::new("", &name.value, 0),
         name: name.value.clone(),
         expr: expr?,
-        kind: kind?,
+        kind,
         component,
+        history: if role == Some(Role::Backlog) { context.eta_window } else { Duration::ZERO },
         place: reader.place(name.at),
         components,
         labels,

@@ -22,6 +22,8 @@ pub struct Context {
     pub query_offset: Duration,
     /// `global.external_labels`, for templates; they are not added to alerts.
     pub external_labels: Labels,
+    /// `incidents.eta_window`: how long a backlog is watched to tell where it goes.
+    pub eta_window: Duration,
 }
 
 impl Default for Context {
@@ -32,6 +34,7 @@ impl Default for Context {
             default_interval: Duration::from_mins(1),
             query_offset: Duration::ZERO,
             external_labels: Labels::empty(),
+            eta_window: Duration::from_mins(30),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Rules: from files to groups, and from measurements to alert states.
 //!
-//! In:   rule files as text; an instant and a `promql::Source`; the table of alerts as it stands.
-//! Out:  recorded samples, alert transitions, readings; the new rows of the table, to be committed.
+//! In:   rule files as text; an instant and a `promql::Source`; the table of alerts as it stands; components.
+//! Out:  recorded samples, alert transitions, readings, what explains them; the new rows of the table, to be
+//!       committed; changes of components that metrics show.
 //! Not:  no file is opened and no clock is read; `rules` does not know that incidents or sinks exist.
 
 mod alert;
+mod build;
 mod detect;
 mod evaluate;
 mod explain;
@@ -14,9 +16,12 @@ mod limit;
 mod mapping;
 mod missing;
 mod reader;
+mod recall;
 mod rule;
+mod sighting;
 mod table;
 mod template;
+mod watched;
 
 pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
@@ -27,5 +32,8 @@ pub use explain::{Explained, Share};
 pub use file::load;
 pub use ladder::OnMissing;
 pub use mapping::{Context, Mapping};
+pub use recall::recall;
 pub use rule::{Breakdown, Group, Rule, RuleKind, Watch, unique_ids};
+pub use sighting::{Sighting, SightingKind, Sightings, look};
 pub use table::Alerts;
+pub use watched::Watched;

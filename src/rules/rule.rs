@@ -47,6 +47,8 @@ pub struct Rule {
     pub kind: RuleKind,
     /// The component that a `detect:` rule is about.
     pub component: Option<ComponentId>,
+    /// How far back `recall` evaluates it again: of a backlog, what its trend is taken from.
+    pub history: Duration,
     /// Where its name stands.
     pub place: Place,
     /// Every component that it names, with the place where it does: a configuration checks that they exist.
@@ -112,16 +114,16 @@ impl Watch {
 }
 
 impl Group {
-    /// What its rules need to be kept for them: expressions and breakdowns, seen from `query_offset` ago.
+    /// What its rules need to be kept for them: expressions and breakdowns, seen from `query_offset` ago, and what a
+    /// backlog was.
     pub fn demands(&self) -> Vec<Demand> {
-        let expressions = self.rules.iter().flat_map(|rule| {
-            let breakdown = rule.watch().and_then(|watch| watch.breakdown.as_ref()).map(|it| &it.expr);
-            std::iter::once(&rule.expr).chain(breakdown)
+        let demands = self.rules.iter().flat_map(|rule| {
+            let breakdown = rule.watch().and_then(|watch| watch.breakdown.as_ref());
+            let own = rule.expr.demand().into_iter();
+            let own = own.map(|demand| Demand { look_back: demand.look_back + rule.history, ..demand });
+            own.chain(breakdown.into_iter().flat_map(Breakdown::demands))
         });
-        expressions
-            .flat_map(Expr::demand)
-            .map(|demand| Demand { look_back: demand.look_back + self.query_offset, ..demand })
-            .collect()
+        demands.map(|demand| Demand { look_back: demand.look_back + self.query_offset, ..demand }).collect()
     }
 }
 

@@ -82,6 +82,7 @@ fn rulebook() -> Rulebook {
     assert!(problems.is_empty(), "{problems}");
     Rulebook {
         groups: groups.into_iter().map(Arc::new).collect(),
+        phases: crate::pipeline::Phases::default(),
         context: Context::default(),
         incidents: Arc::new(Settings::default()),
         graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),

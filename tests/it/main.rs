@@ -5,4 +5,5 @@ mod docs;
 mod real;
 mod rooms;
 mod rule_packs;
+mod scenarios;
 mod support;

@@ -50,6 +50,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
         ],
     ),
+    (
+        "replay",
+        &[
+            "model",
+            "promql",
+            "series",
+            "scrape",
+            "rules",
+            "incidents",
+            "delivery",
+            "journal",
+            "pipeline",
+            "outbox",
+            "sinks",
+            "server",
+            "config",
+        ],
+    ),
 ];
 
 /// Rooms that read no clock, open no file and speak to no network.

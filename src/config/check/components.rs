@@ -14,9 +14,6 @@ type Places = BTreeMap<(ComponentId, ComponentId), Where>;
 pub(super) fn graph(raw: Vec<RawComponent>, cx: &Context<'_>) -> Graph {
     let mut places = Places::new();
     let mut components: Vec<Component> = Vec::new();
-    if let Some(selector) = raw.iter().find_map(|raw| raw.r#match.as_ref()) {
-        cx.reader.warning(&selector.at, "`match` of components is accepted, but not used yet");
-    }
     for raw in raw {
         let at = raw.id.as_ref().map(|id| id.at.clone());
         let Some(component) = component(raw, &mut places, cx) else { continue };

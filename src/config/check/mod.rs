@@ -45,6 +45,7 @@ pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) ->
             default_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
             external_labels: global.external_labels,
+            eta_window: incidents.settings.eta_window,
         },
         graph,
         incidents: incidents.settings,

@@ -24,7 +24,7 @@ section! {
         public: At<bool>,
         /// What it needs in order to work.
         depends_on: Vec<RawDependency>,
-        /// Its own targets' series, as a selector such as `{job="x"}`. Accepted, but not used yet.
+        /// Its own targets' series, as a selector such as `{job="x"}`, which are watched for changes.
         r#match: At<Selector>,
     }
     unused []

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::America::Sao_Paulo;
+use proptest::prelude::ProptestConfig;
 
 use crate::incidents::*;
 use crate::model::*;
@@ -23,6 +24,12 @@ pub fn clock(text: &str) -> Timestamp {
 /// The time of the day, as tests compare it.
 pub fn said(at: Timestamp) -> String {
     at.in_zone(Sao_Paulo).unwrap().format("%H:%M:%S").to_string()
+}
+
+/// How many cases a law is tried on: 500, or as the environment says.
+pub fn cases() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(500))
 }
 
 pub fn minutes(count: u64) -> Duration {
@@ -120,6 +127,8 @@ pub struct World {
     pub settings: Settings,
     policies: Vec<EscalationPolicy>,
     alerts: BTreeMap<AlertKey, (AlertState, AlertFacts)>,
+    /// What was measured when, after how many events.
+    observed: Vec<(usize, Timestamp, Readings)>,
 }
 
 fn component(text: &str, name: &str, group: Option<&str>, public: bool, on: &[(&str, bool)]) -> Component {
@@ -160,7 +169,7 @@ impl World {
     pub fn with(settings: Settings, policies: Vec<EscalationPolicy>) -> Self {
         let book = Self::fresh(&settings, &policies);
         let alerts = BTreeMap::new();
-        Self { book, now: clock("00:00"), log: Vec::new(), settings, policies, alerts }
+        Self { book, now: clock("00:00"), log: Vec::new(), settings, policies, alerts, observed: Vec::new() }
     }
 
     fn fresh(settings: &Settings, policies: &[EscalationPolicy]) -> Book {
@@ -249,7 +258,41 @@ impl World {
 
     pub fn reads(&mut self, name: &str, value: f64) {
         let alerts = vec![Reading { key: key(name), value, public_summary: None }];
-        self.book.observe(self.now, &Readings { alerts, ..Readings::default() });
+        self.observe(Readings { alerts, ..Readings::default() });
+    }
+
+    /// A rule has words for customers.
+    pub fn tells(&mut self, name: &str, summary: &str) {
+        let alerts = vec![Reading { key: key(name), value: 0.12, public_summary: Some(summary.to_owned()) }];
+        self.observe(Readings { alerts, ..Readings::default() });
+    }
+
+    /// A breakdown says that crm-consumers make so much of the rise.
+    pub fn explains(&mut self, name: &str, share: f64) {
+        let (label, value) = ("client".to_owned(), "crm-consumers".to_owned());
+        let share = Share { label, value, component: Some(id("crm-consumers")), share };
+        let explained = vec![Explained { key: key(name), shares: vec![share] }];
+        self.observe(Readings { explained, ..Readings::default() });
+    }
+
+    fn observe(&mut self, readings: Readings) {
+        self.book.observe(self.now, &readings);
+        self.observed.push((self.log.len(), self.now, readings));
+    }
+
+    /// The process dies, and starts again from its journal; what was measured is measured again from the series.
+    pub fn restart(&mut self) {
+        let mut book = Self::fresh(&self.settings, &self.policies);
+        let mut told = 0;
+        // Readings are taken in where they were, so that each finds the incidents as they were then.
+        for (after, at, readings) in &self.observed {
+            self.log[told..*after].iter().for_each(|event| book.apply(event));
+            told = *after;
+            book.observe(*at, readings);
+        }
+        self.log[told..].iter().for_each(|event| book.apply(event));
+        self.book = book;
+        self.ask(&Input::Tick);
     }
 
     pub fn transition(&mut self, moved: &Move) -> Transition {
@@ -287,7 +330,7 @@ impl World {
     }
 }
 
-fn key(name: &str) -> AlertKey {
+pub fn key(name: &str) -> AlertKey {
     let labels = [("alertname", name), ("instance", "db-7.internal:9187")].into_iter().collect();
     AlertKey { rule: RuleId::new("group", name, 0), labels }
 }

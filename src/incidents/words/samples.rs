@@ -234,6 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_names_every_fact() {
+        const GUIDE: &str = include_str!("../../../docs/incidents.md");
+        fn names(value: &serde_json::Value, found: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                    found.push(name.clone());
+                    names(value, found);
+                }),
+                serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        posts().iter().for_each(|facts| names(&serde_json::to_value(facts).expect("it is JSON"), &mut found));
+        pages().iter().for_each(|facts| names(&serde_json::to_value(facts).expect("it is JSON"), &mut found));
+        for name in found {
+            assert!(GUIDE.contains(&format!("`{name}`")), "docs/incidents.md does not name `{name}`");
+        }
+    }
+
+    #[test]
     fn a_template_that_fails_is_told_by_its_line() {
         let check = |text: &str, line: Option<usize>, part: &str| {
             let (at, what) = check_template(TemplateKind::Post, text).expect_err("it fails");

@@ -6,7 +6,7 @@ use rusqlite::{Params, Row};
 use serde::de::DeserializeOwned;
 
 use crate::delivery::{Delivery, Fate};
-use crate::incidents::{SinkNews, SinkReport};
+use crate::incidents::SinkReport;
 use crate::journal::{DeliveryStatus, JournalError, Snapshot};
 use crate::model::{SinkName, Timestamp};
 
@@ -69,7 +69,7 @@ impl Store {
 
     pub(super) fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
         let dead = self.statuses(concat!(statuses!(), "WHERE unread = 1 ORDER BY id"), [])?;
-        Ok(dead.into_iter().filter_map(report).collect())
+        Ok(dead.iter().filter_map(DeliveryStatus::report).collect())
     }
 
     pub(super) fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
@@ -141,17 +141,6 @@ impl StatusColumns {
         };
         Ok(DeliveryStatus { delivery, fate, attempts: self.attempts, last_note: self.last_note })
     }
-}
-
-fn report(status: DeliveryStatus) -> Option<SinkReport> {
-    let DeliveryStatus { delivery, fate: Fate::Dead { at, why }, .. } = status else { return None };
-    Some(SinkReport {
-        delivery: delivery.id,
-        incident: delivery.incident,
-        sink: delivery.sink,
-        at,
-        news: SinkNews::Dead { because: why },
-    })
 }
 
 fn parse_all<T: DeserializeOwned>(

@@ -1,0 +1,81 @@
+//! The figures that people ask for, over all public incidents: the worst of each.
+
+use std::time::Duration;
+
+use crate::incidents::{Dated, Exposure, Incident, Post, Status};
+use crate::model::Timestamp;
+use crate::replay::language::Scenario;
+use crate::replay::laws;
+use crate::replay::run::Record;
+
+use super::build::{Teller, promises};
+use super::types::{PromisesReport, Scorecard};
+
+/// The scorecard of a record.
+pub fn scorecard(scenario: &Scenario, record: &Record, teller: &Teller<'_>) -> Scorecard {
+    let whole: Vec<&Incident> =
+        record.incidents.iter().filter(|incident| incident.merged_into.is_none()).collect();
+    let public: Vec<&Incident> =
+        whole.iter().copied().filter(|incident| incident.exposure == Exposure::Public).collect();
+    let worst = |figure: fn(&Incident) -> Option<Duration>| {
+        public.iter().filter_map(|incident| figure(incident)).max().map(|length| length.as_secs_f64())
+    };
+    let pages = || record.incidents.iter().flat_map(|incident| &incident.pages);
+    let first_page = pages().min_by_key(|page| page.at);
+    let mut all = PromisesReport::default();
+    for one in record.incidents.iter().map(promises) {
+        all.made += one.made;
+        all.kept += one.kept;
+        all.missed += one.missed;
+        all.withdrawn += one.withdrawn;
+    }
+    let posts = || record.incidents.iter().flat_map(|incident| &incident.posts);
+    Scorecard {
+        public_incidents: public.len(),
+        internal_incidents: whole.len() - public.len(),
+        first_word_after_s: worst(first_word),
+        longest_gap_s: worst(longest_gap),
+        promises: all,
+        recovery_posted_within_s: worst(recovery),
+        first_suspect: first_page.and_then(|page| page.item.suspects.first()).map(|one| teller.suspect(one)),
+        affected: public
+            .iter()
+            .filter_map(|incident| incident.posts.last().map(|post| post.item.affected.clone()))
+            .collect(),
+        etas: posts().map(|post| post.item.etas.len()).sum(),
+        posts: posts().count(),
+        pages: pages().count(),
+        all_resolved: public.iter().all(|incident| !incident.is_open()),
+        resolved_once_drained: laws::resolutions(record, &scenario.calendar).is_empty(),
+    }
+}
+
+fn first_word(incident: &Incident) -> Option<Duration> {
+    Some(incident.posts.first()?.at.since(incident.started_at))
+}
+
+/// Silence counts while customers feel it.
+fn longest_gap(incident: &Incident) -> Option<Duration> {
+    let open = |post: &Post| matches!(post.status, Status::Investigating | Status::Identified);
+    let pairs = incident.posts.windows(2).filter(|pair| open(&pair[0].item));
+    pairs.map(|pair| pair[1].at.since(pair[0].at)).max()
+}
+
+/// From the end of the symptoms to the first post that says so, each time that they ended.
+fn recovery(incident: &Incident) -> Option<Duration> {
+    let mut before: Option<&Dated<std::sync::Arc<Post>>> = None;
+    let mut longest = None;
+    for post in &incident.posts {
+        let was_over = before.is_some_and(|before| is_over(before.item.status));
+        if is_over(post.item.status) && !was_over {
+            let since: Timestamp = post.item.mitigated_at.unwrap_or(post.at);
+            longest = longest.max(Some(post.at.since(since)));
+        }
+        before = Some(post);
+    }
+    longest
+}
+
+fn is_over(status: Status) -> bool {
+    matches!(status, Status::Monitoring | Status::Resolved)
+}
