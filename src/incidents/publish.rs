@@ -32,8 +32,15 @@ const EVIDENCE_LISTED: usize = 5;
 /// Proposes the next post or draft where its time has come.
 pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
     drop_overtaken_draft(draft, id);
-    let Some(incident) = draft.get(id) else { return };
-    let Some(next) = promise::occasion(draft.known(), incident, draft.now()) else { return };
+    // A draft that is made anew at the moment at which a promise is due does not take its place.
+    if say_next(draft, id) == Some(How::Draft) {
+        say_next(draft, id);
+    }
+}
+
+fn say_next(draft: &mut Draft<'_>, id: IncidentId) -> Option<How> {
+    let incident = draft.get(id)?;
+    let next = promise::occasion(draft.known(), incident, draft.now())?;
     match next.how {
         How::Post => {
             let post = compose(draft, incident, &next.why, PostKind::Update, None);
@@ -52,6 +59,7 @@ pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
             }
         }
     }
+    Some(next.how)
 }
 
 /// A draft of what is over before anything was said is of no use, nor is one that nobody need approve any more.

@@ -318,7 +318,9 @@ impl Incident {
                 Said { actions: self.actions.len(), causes: self.public_causes(), ..self.said.clone() };
             self.draft = None;
         }
-        if !post.etas.is_empty() {
+        // That it can no longer be told is a word about the ETA too.
+        let told_before = self.posts.last().is_some_and(|last| !last.item.etas.is_empty());
+        if !post.etas.is_empty() || told_before {
             self.said.eta_at = Some(at);
         }
         for eta in &post.etas {

@@ -261,6 +261,12 @@ impl World {
         self.observe(Readings { alerts, ..Readings::default() });
     }
 
+    /// A rule has words for customers.
+    pub fn tells(&mut self, name: &str, summary: &str) {
+        let alerts = vec![Reading { key: key(name), value: 0.12, public_summary: Some(summary.to_owned()) }];
+        self.observe(Readings { alerts, ..Readings::default() });
+    }
+
     /// A breakdown says that crm-consumers make so much of the rise.
     pub fn explains(&mut self, name: &str, share: f64) {
         let (label, value) = ("client".to_owned(), "crm-consumers".to_owned());

@@ -1,5 +1,7 @@
 //! The book, step by step: what moves at which time, and what it says then.
 
+mod approval;
+mod causes;
 mod day;
 mod escalation;
 mod harness;
