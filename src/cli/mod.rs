@@ -5,12 +5,16 @@
 //!       2 usage or unreadable input, 3 lint only, with `--lint-fatal`.
 //! Not:  no work of its own: each command calls the room that does it.
 
+mod change;
 mod check;
+mod client;
 pub mod demo;
+mod incident;
 mod logs;
 mod replay;
 mod run;
 mod schema;
+mod show;
 mod test;
 
 use std::process::ExitCode;
@@ -46,6 +50,10 @@ enum Command {
     Test(test::TestCommand),
     /// Lives through a scenario (.scn) in virtual time and tells the story.
     Replay(replay::ReplayArguments),
+    /// Looks at incidents of a running daemon, and gives commands about them.
+    Incident(incident::IncidentArguments),
+    /// Tells a running daemon that something rolled out.
+    Change(change::ChangeArguments),
     /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
     Demo(demo::DemoArguments),
     /// Prints the JSON Schema of a kind of file, for editors.
@@ -60,6 +68,8 @@ pub fn main() -> ExitCode {
         Command::Check(command) => Ok(check::check(command)),
         Command::Test(command) => test::test(command),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Incident(arguments) => incident::incident(arguments),
+        Command::Change(arguments) => change::change(arguments),
         Command::Demo(arguments) => demo::demo(arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

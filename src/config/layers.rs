@@ -18,7 +18,7 @@ use crate::model::{Problem, Problems, suggest};
 const PREFIX: &str = "FOGSIGNAL__";
 
 /// A value that can be set from outside the file, with its default where `check` does not derive it.
-pub const SETTINGS: [(&str, Option<&str>); 20] = [
+pub const SETTINGS: [(&str, Option<&str>); 29] = [
     ("server.listen", Some("127.0.0.1:9096")),
     ("data_dir", Some("data")),
     ("global.scrape_interval", Some("1m")),
@@ -37,8 +37,17 @@ pub const SETTINGS: [(&str, Option<&str>); 20] = [
     ("incidents.lead", None),
     ("incidents.min_gap", None),
     ("incidents.expires_after", None),
+    ("incidents.ack_timeout", None),
+    ("incidents.suspect_window", None),
+    ("incidents.suspect_distance", None),
+    ("incidents.identify_at", None),
+    ("incidents.eta_window", None),
     ("incidents.publish.mode", None),
     ("incidents.publish.after", None),
+    ("incidents.publish.breadth", None),
+    ("incidents.publish.most_posts_an_hour", None),
+    ("incidents.publish.fallback_after", None),
+    ("incidents.publish.fallback", None),
 ];
 
 /// One layer: paths with their values and where those come from.

@@ -54,9 +54,9 @@ pub fn load_with(sources: &Sources, files: &dyn Files) -> Result<(Config, Proble
     let config = checked.map(|(config, patterns)| {
         let rule_files = rule_files::read(&patterns, base, files, &reader);
         let groups = groups(&rule_files, &config, &reader);
-        let read = rule_files.into_iter().map(|file| file.path);
-        let config =
-            Config { groups, sources: iter::once(sources.file.clone()).chain(read).collect(), ..config };
+        let read = config.sources.iter().cloned().chain(rule_files.into_iter().map(|file| file.path));
+        let sources = iter::once(sources.file.clone()).chain(read).collect();
+        let config = Config { groups, sources, ..config };
         // A sink that is wrong is none yet, which is said already.
         if let Some(first) = patterns.first().filter(|_| reader.errors() == 0) {
             check::audience::check(&config, &first.at, &reader);

@@ -9,6 +9,8 @@ use super::*;
 use crate::model::{Problems, Severity};
 use crate::scrape::Authorization;
 
+mod incidents;
+
 /// Files that lie in memory, by path.
 #[derive(Default)]
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
@@ -160,11 +162,11 @@ fn what_is_not_supported_yet_is_said_by_name() {
          `static_configs`)\n3:19: `oauth2` is not supported yet (hint: use `authorization` with `credentials_file`)",
     );
     bad(
-        "status_page: {listen: ':9097'}\nincidents: {publish: {mode: approve, fallback_after: 5m}, language: pt-BR}\n",
+        "status_page: {listen: ':9097'}\nincidents: {publish: {approvers: [ana]}, language: de}\n",
         "1:1: `status_page` is not supported yet (hint: take it out until the public page exists; the operators' API is \
-         under `server`)\n2:29: `approve` is not supported yet (hint: use `auto` or `off`)\n2:38: `fallback_after` is \
-         not supported yet (hint: take it out until drafts can be approved)\n2:69: the language `pt-BR` is not supported \
-         yet (hint: use `en`)",
+         under `server`)\n2:23: `approvers` is not supported yet (hint: take it out until people have roles; whoever may \
+         give commands may approve)\n2:52: `de` is not a language that posts can be written in (hint: known: `en`, \
+         `pt-BR`)",
     );
     bad(
         "sinks: [{name: p, adapter: statuspage, audience: customers, page_id: abc, api_key_file: x}]\nescalation:\n  - steps: [{page: p}]\n",
@@ -270,31 +272,6 @@ fn what_the_scraper_would_refuse_is_told_at_its_job() {
         "scrape_configs:\n- job_name: probe\n  static_configs: [{targets: ['https://a/b']}]\n  relabel_configs:\n\
          \x20 - {source_labels: [__address__], target_label: __param_target}\n\
          \x20 - {target_label: __address__, replacement: 'probe:9115'}\n",
-    );
-}
-
-#[test]
-fn incidents_are_read_with_their_defaults() {
-    let config = good(
-        "incidents:\n  timezone: America/Sao_Paulo\n  open_at: major\n  watch: 20m\n  cadence: {major: 10m, monitoring: 45m}\n  publish: {after: 2m}\n",
-    );
-    let incidents = &config.incidents;
-    let default = crate::incidents::Settings::default();
-    assert_eq!(incidents.timezone, chrono_tz::America::Sao_Paulo);
-    assert_eq!((incidents.open_at, incidents.page_at), (Severity::Major, Severity::Major));
-    assert_eq!(incidents.watch.as_secs(), 1200);
-    assert_eq!(incidents.cadence.major.as_secs(), 600);
-    assert_eq!(incidents.cadence.by_status[&crate::incidents::Status::Monitoring].as_secs(), 2700);
-    assert_eq!(
-        incidents.cadence.by_status[&crate::incidents::Status::Identified],
-        default.cadence.by_status[&crate::incidents::Status::Identified]
-    );
-    assert_eq!(incidents.publish.otherwise.after.as_secs(), 120);
-    bad(
-        "incidents: {timezone: Sao_Paulo, watch: 1h, watch_cap: 30m, cadence: {major: 30s}}\n",
-        "1:23: `Sao_Paulo` is not a time zone (hint: use a name of the IANA database, such as `America/Sao_Paulo`)\n1:56: \
-         `watch_cap` 30m is shorter than `watch` 1h\n1:70: `lead` 45s is not shorter than the shortest cadence 30s (hint: an \
-         update is committed that long before it was promised)",
     );
 }
 

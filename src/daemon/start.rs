@@ -116,8 +116,15 @@ impl Daemon {
         let task = guard("the pipeline", &pipeline_stop, pipeline.run().boxed());
         let pipeline = reload::PipelineTask { task, stop: pipeline_stop };
         let (reload, requests) = ReloadHandle::new(clock.now());
+        let face = Face {
+            house: house.clone(),
+            journal,
+            reload: reload.clone(),
+            outbox: outbox.clone(),
+            inbox: inbox.clone(),
+            clock: clock.clone(),
+        };
         let reloader = Reloader { config, loader, clock: clock.clone(), inbox, scraper, pumps, pipeline };
-        let face = Face { house: house.clone(), journal, reload: reload.clone(), outbox: outbox.clone() };
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![

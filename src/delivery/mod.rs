@@ -11,7 +11,7 @@ mod retry;
 pub(crate) mod samples;
 
 /// What messages carry, for those who send them.
-pub use crate::incidents::{ComponentNow, Page, PageReason, Post, SinkNews, Status};
+pub use crate::incidents::{ComponentNow, Eta, Page, PageReason, Post, SinkNews, Status, Suspect};
 
 pub use message::{Attempt, Audience, Delivery, Fate, Message, Outcome};
 pub use plan::Routes;

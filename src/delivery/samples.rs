@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Delivery, Message};
-use crate::incidents::{ComponentNow, Event, Impact, Page, PageReason, Post, PostKind, Status, What, Why};
+use crate::incidents::{
+    ChangeKind, ComponentNow, Eta, Event, Impact, Page, PageReason, Post, PostKind, ScoreParts, Status,
+    Suspect, SuspectKind, What, Why,
+};
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -53,8 +56,31 @@ pub(crate) fn page(to: &[&str]) -> Page {
         components: vec![component("crm", ComponentStatus::PartialOutage)],
         runbooks: vec!["https://runbooks.example/crm".into()],
         started_at: at(0),
-        suspects: Vec::new(),
+        suspects: vec![suspect()],
     }
+}
+
+pub(crate) fn suspect() -> Suspect {
+    Suspect {
+        kind: SuspectKind::Change(ChangeKind::Config),
+        component: Some(ComponentId::new("crm-consumers").expect("a valid id")),
+        summary: "batch size raised".into(),
+        at: at(-3600),
+        score: 0.47,
+        parts: ScoreParts { time: 0.68, graph: 0.8, kind: 1.0, share: 0.87 },
+    }
+}
+
+/// Through JSON, since the alert that it names belongs to a room that this one does not know.
+pub(crate) fn eta(component: &str) -> Eta {
+    let eta = serde_json::json!({
+        "alert": {"rule": "g/Backlog", "labels": {}},
+        "component": component,
+        "low": at(3600),
+        "best": at(4200),
+        "high": at(5400),
+    });
+    serde_json::from_value(eta).expect("an ETA")
 }
 
 pub(crate) fn event(seq: u64, incident: u64, what: What) -> Event {

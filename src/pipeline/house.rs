@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Routes;
-use crate::incidents::{Book, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, What};
+use crate::incidents::{Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, What};
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
 use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
 use crate::pipeline::lookout::{Look, Lookout};
-use crate::pipeline::{Health, Inbound};
+use crate::pipeline::{Answer, Health};
 use crate::promql::Demand;
 use crate::rules::{self, AlertKey, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
 use crate::scrape::ScrapeEvent;
@@ -196,6 +196,14 @@ impl House {
         Proposal { look: Some(look), ..proposal }
     }
 
+    /// Why a command cannot be obeyed now; `None` where it can be.
+    pub(super) fn refusal(&self, now: Timestamp, command: &Command) -> Option<Answer> {
+        if self.book.get(command.incident).is_none() {
+            return Some(Answer::Unknown(command.incident));
+        }
+        self.book.check(now, command).err().map(Answer::Refused)
+    }
+
     /// Alerts that fire already. A cause or a backlog that was no reason for an incident may belong to one that
     /// opened or grew since: the book is asked again, and says nothing of those that it has.
     pub(super) fn firing(&self) -> Evaluation {
@@ -276,15 +284,4 @@ fn longest_window(demands: &[Demand]) -> Duration {
 pub(super) struct Evaluated {
     pub outcomes: Vec<Outcome>,
     pub failures: BTreeMap<RuleId, String>,
-}
-
-impl Inbound {
-    /// What of it the book should be asked, where it is for the book alone.
-    pub(super) fn for_the_book(self) -> Option<Input> {
-        match self {
-            Self::Command(command) => Some(Input::Command(command)),
-            Self::Change(change) => Some(Input::Change(change)),
-            Self::Scrape(_) | Self::Fates | Self::Reload(..) => None,
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::incidents::{Change, Command};
-use crate::pipeline::Rulebook;
+use crate::pipeline::{Asker, Rulebook};
 use crate::scrape::ScrapeEvent;
 
 /// One thing that came in.
@@ -13,10 +13,10 @@ use crate::scrape::ScrapeEvent;
 pub enum Inbound {
     /// From the scraper.
     Scrape(ScrapeEvent),
-    /// An operator's word.
-    Command(Command),
-    /// Something rolled out.
-    Change(Change),
+    /// An operator's word. It is dropped where whoever asked went away before it was committed.
+    Command(Command, Option<Asker>),
+    /// Something rolled out. As with a command, it is dropped where whoever asked went away.
+    Change(Change, Option<Asker>),
     /// The fate of a delivery may matter: ask the journal.
     Fates,
     /// A new configuration; answered once it is in force.

@@ -8,6 +8,7 @@
 //! again after a pause, samples are still taken in meanwhile, and `Health` says since when it fails.
 
 mod agenda;
+mod ask;
 mod health;
 mod house;
 mod inbox;
@@ -17,6 +18,7 @@ mod tests;
 mod turn;
 
 pub use agenda::{GroupReport, Phases};
+pub use ask::{Answer, Asked, Asker, ask};
 pub use health::Health;
 pub use house::{House, Rulebook};
 pub use inbox::{Inbound, Inbox};

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::turn::Pipeline;
 use super::*;
 use crate::delivery::{Audience, Routes};
-use crate::incidents::{Change, ChangeKind, Settings, Status};
+use crate::incidents::{Change, ChangeKind, Command, CommandKind, Settings, Status, What};
 use crate::journal::failing::Failing;
 use crate::journal::{Journal, Sqlite};
 use crate::model::{
-    Clock, Component, ComponentId, Graph, Labels, METRIC_NAME, MatchOp, Matcher, SinkName, TargetKey,
-    Timestamp,
+    Clock, Component, ComponentId, Graph, IncidentId, Labels, METRIC_NAME, MatchOp, Matcher, SinkName,
+    TargetKey, Timestamp,
 };
 use crate::rules::{Context, StateName, load};
 use crate::scrape::ScrapeEvent;
@@ -381,4 +382,69 @@ async fn where_a_backlog_goes_is_known_as_soon_as_it_has_an_incident() {
     let house = rig.house.read();
     let post = house.book.incidents().flat_map(|incident| &incident.posts).next().unwrap();
     assert!(post.item.body.contains("We expect it to be drained by about"), "{}", post.item.body);
+}
+
+fn order(kind: CommandKind) -> Command {
+    Command { by: "ana".to_owned(), incident: IncidentId(1), kind }
+}
+
+/// Sends a command, and gives what is there to be known of it once its asker has no patience any more.
+async fn ordered(rig: &mut Rig, kind: CommandKind) -> Option<Answer> {
+    let (asker, asked) = ask();
+    rig.take_in(Inbound::Command(order(kind), Some(asker))).await;
+    asked.answer(std::future::ready(())).await
+}
+
+#[tokio::test]
+async fn a_command_is_answered_with_what_came_of_it_or_why_not() {
+    let mut rig = Rig::new().await;
+    let unknown = ordered(&mut rig, CommandKind::Acknowledge).await;
+    assert_eq!(unknown, Some(Answer::Unknown(IncidentId(1))));
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    let Some(Answer::Done(events)) = ordered(&mut rig, CommandKind::Acknowledge).await else {
+        panic!("done")
+    };
+    assert_eq!(events[0].what, What::Acknowledged { by: "ana".to_owned() });
+    assert!(rig.house.read().book.get(IncidentId(1)).unwrap().acknowledged_at.is_some());
+    assert_eq!(ordered(&mut rig, CommandKind::Acknowledge).await, Some(Answer::Done(Vec::new())));
+    let refused = ordered(&mut rig, CommandKind::DiscardDraft).await;
+    assert!(matches!(refused, Some(Answer::Refused(_))), "{refused:?}");
+    // Without anybody who waits, one that makes no sense changes nothing.
+    rig.take_in(Inbound::Command(order(CommandKind::DiscardDraft), None)).await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_committed_in_time_is_not_done_later() {
+    let mut rig = Rig::new().await;
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    rig.journal.fail();
+    assert_eq!(ordered(&mut rig, CommandKind::Acknowledge).await, None);
+    let note = || CommandKind::Note { text: "looking".to_owned() };
+    let (asker, patient) = ask();
+    rig.take_in(Inbound::Command(order(note()), Some(asker))).await;
+    let (asker, gone) = ask();
+    drop(gone);
+    rig.take_in(Inbound::Command(order(note()), Some(asker))).await;
+
+    rig.journal.recover();
+    rig.go_on(1).await;
+    let answer = patient.answer(std::future::pending()).await;
+    assert!(matches!(answer, Some(Answer::Done(events)) if events.len() == 1));
+    let house = rig.house.read();
+    let incident = house.book.get(IncidentId(1)).unwrap();
+    assert_eq!((incident.acknowledged_at, incident.notes.len()), (None, 1));
+}
+
+#[tokio::test]
+async fn what_is_being_committed_is_waited_for() {
+    let (asker, asked) = ask();
+    let in_hand = asker.begin().await.expect("somebody waits");
+    let waits = asked.answer(std::future::ready(()));
+    tokio::pin!(waits);
+    assert_eq!(waits.as_mut().now_or_never(), None);
+    asker.answer(Answer::Done(Vec::new()));
+    drop(in_hand);
+    assert_eq!(waits.await, Some(Answer::Done(Vec::new())));
 }

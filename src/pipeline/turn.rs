@@ -11,7 +11,7 @@ use crate::journal::{Batch, Journal, JournalError};
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::agenda::GroupReport;
 use crate::pipeline::house::Proposal;
-use crate::pipeline::{House, Inbound, Inbox, Rulebook};
+use crate::pipeline::{Answer, Asker, House, Inbound, Inbox, Rulebook};
 
 /// How long a journal that failed is left alone.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
@@ -60,8 +60,8 @@ enum Work {
     Group { place: usize, at: Timestamp, missed: u64 },
     /// Look at the metrics of components for changes.
     Look,
-    /// Ask the book.
-    Book(Input),
+    /// Ask the book, and tell whoever waits what came of it.
+    Book(Input, Option<Asker>),
     /// See which rules left.
     Retire,
     /// Ask the journal what became of deliveries.
@@ -86,7 +86,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     /// A pipeline that turns `house`.
     pub fn new(journal: J, clock: C, inbox: I, house: SharedHouse, committed: watch::Sender<()>) -> Self {
         // The first turns ask what happened while the process was away; rules may have gone with it.
-        let waiting = VecDeque::from([Work::Retire, Work::Book(Input::Tick), Work::Fates]);
+        let waiting = VecDeque::from([Work::Retire, Work::Book(Input::Tick, None), Work::Fates]);
         Self { journal, clock, inbox, house, committed, waiting, rest_until: None }
     }
 
@@ -114,8 +114,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         loop {
             let now = self.clock.now();
             self.rest_until = self.rest_until.filter(|until| now < *until);
-            let Some(work) = self.next_work(now) else { return };
-            let Err(error) = self.turn(now, &work).await else { continue };
+            let Some(mut work) = self.next_work(now) else { return };
+            let Err(error) = self.turn(now, &mut work).await else { continue };
             tracing::error!(%error, "the journal does not work; nothing is forgotten, trying again");
             self.house.commit_failed(now, error.to_string());
             let retry_at = now + JOURNAL_RETRY;
@@ -140,7 +140,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 return Some(Work::Look);
             }
             if self.house.read().book.next_wake().is_some_and(|wake| wake.at <= now) {
-                return Some(Work::Book(Input::Tick));
+                return Some(Work::Book(Input::Tick, None));
             }
         }
         let (place, at, missed) = self.house.write().agenda.due(now)?;
@@ -148,15 +148,16 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     }
 
     /// One turn: propose, commit, apply.
-    async fn turn(&mut self, now: Timestamp, work: &Work) -> Result<(), JournalError> {
+    async fn turn(&mut self, now: Timestamp, work: &mut Work) -> Result<(), JournalError> {
         let (proposal, report) = match work {
             Work::Fates => {
                 let reports = self.journal.unread_fates().await?;
-                self.waiting.extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report))));
+                self.waiting
+                    .extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report), None)));
                 return Ok(());
             }
             Work::Look => (self.house.read().propose_look(now), None),
-            Work::Book(input) => (self.house.read().propose(now, input), None),
+            Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
             Work::Retire => {
                 let mut house = self.house.write();
                 let retired = house.retired(now);
@@ -172,18 +173,57 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             }
         };
         self.commit(now, &proposal).await?;
-        let mut house = self.house.write();
-        house.apply(&proposal);
-        if proposal.grows_an_incident() {
-            // Each round takes in at least one alert, so this comes to an end.
-            self.waiting.push_back(Work::Book(Input::Evaluation(house.firing())));
-        }
+        self.apply(&proposal);
         if let Some((place, at, missed, report)) = report {
+            let mut house = self.house.write();
             house.health.missed_evaluations += missed;
             house.health.evaluation_failures += u64::try_from(report.failures.len()).unwrap_or(u64::MAX);
             house.agenda.done(place, at, report);
         }
         Ok(())
+    }
+
+    /// One turn of the book alone. What nobody waits for any more is not done.
+    async fn ask_the_book(
+        &mut self,
+        now: Timestamp,
+        input: &Input,
+        asker: &mut Option<Asker>,
+    ) -> Result<(), JournalError> {
+        let _in_hand = match asker {
+            Some(asker) => match asker.begin().await {
+                Some(in_hand) => Some(in_hand),
+                None => return Ok(()),
+            },
+            None => None,
+        };
+        let refusal = match input {
+            Input::Command(command) if asker.is_some() => self.house.read().refusal(now, command),
+            _ => None,
+        };
+        let answer = match refusal {
+            Some(refusal) => refusal,
+            None => {
+                let proposal = self.house.read().propose(now, input);
+                self.commit(now, &proposal).await?;
+                self.apply(&proposal);
+                Answer::Done(proposal.batch.events)
+            }
+        };
+        if let Some(asker) = asker.take() {
+            asker.answer(answer);
+        }
+        Ok(())
+    }
+
+    /// Remembers what has been committed.
+    fn apply(&mut self, proposal: &Proposal) {
+        let mut house = self.house.write();
+        house.apply(proposal);
+        if proposal.grows_an_incident() {
+            // Each round takes in at least one alert, so this comes to an end.
+            self.waiting.push_back(Work::Book(Input::Evaluation(house.firing()), None));
+        }
     }
 
     async fn commit(&self, now: Timestamp, proposal: &Proposal) -> Result<(), JournalError> {
@@ -218,8 +258,15 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
             Inbound::Fates => self.waiting.push_back(Work::Fates),
             Inbound::Reload(rulebook, answer) => self.reload(*rulebook, answer),
-            other => self.waiting.extend(other.for_the_book().map(Work::Book)),
+            Inbound::Command(command, asker) => self.wait_for_the_book(Input::Command(command), asker),
+            Inbound::Change(change, asker) => self.wait_for_the_book(Input::Change(change), asker),
         }
+    }
+
+    fn wait_for_the_book(&mut self, input: Input, asker: Option<Asker>) {
+        // While the journal fails, what nobody waits for any more must not pile up.
+        self.waiting.retain(|work| !matches!(work, Work::Book(_, Some(asker)) if asker.is_gone()));
+        self.waiting.push_back(Work::Book(input, asker));
     }
 
     fn reload(&mut self, rulebook: Rulebook, answer: oneshot::Sender<()>) {

@@ -170,7 +170,7 @@ impl<'a> World<'a> {
                 self.ledger.report(self.clock.now(), incident, sink, news.clone());
                 self.send(Inbound::Fates);
             }
-            Deed::Change(change, _) => self.send(Inbound::Change(change.clone())),
+            Deed::Change(change, _) => self.send(Inbound::Change(change.clone(), None)),
             Deed::Down(until) => {
                 self.process = None;
                 self.disturbances.push((self.clock.now(), self.clock.wall_at(*until)));
@@ -207,7 +207,7 @@ impl<'a> World<'a> {
         let at = self.clock.now();
         let answer = process.house().read().book.check(at, &command);
         match answer {
-            Ok(()) => process.send(Inbound::Command(command)),
+            Ok(()) => process.send(Inbound::Command(command, None)),
             Err(Refused(why)) => self.ledger.note(Entry::Refused { at, command, why }),
         }
     }

@@ -9,15 +9,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::journal::Journal;
-use crate::model::IncidentId;
-use crate::server::Face;
-use crate::server::view::{AlertView, DeliveryView, GroupView, IncidentView, TargetView};
+use crate::model::Clock;
+use crate::server::ask::IncidentName;
+use crate::server::view::{AlertView, ChangeView, DeliveryView, GroupView, IncidentView, TargetView};
+use crate::server::{Face, error};
 
 /// How many deliveries are shown.
 const DELIVERIES_SHOWN: usize = 100;
 
 /// Every incident that is remembered, the newest first.
-pub async fn incidents<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
+pub async fn incidents<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
     let house = face.house.read();
     let mut incidents: Vec<IncidentView> =
         house.book.incidents().map(|incident| IncidentView::new(incident, &house.rulebook().graph)).collect();
@@ -26,32 +27,41 @@ pub async fn incidents<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response
 }
 
 /// One incident: `INC-1` or `1`.
-pub async fn incident<J: Journal>(State(face): State<Arc<Face<J>>>, Path(id): Path<String>) -> Response {
+pub async fn incident<J: Journal, C: Clock>(
+    State(face): State<Arc<Face<J, C>>>,
+    Path(id): Path<String>,
+) -> Response {
     let house = face.house.read();
-    let number = id.strip_prefix("INC-").unwrap_or(&id).parse().ok();
-    match number.and_then(|number| house.book.get(IncidentId(number))) {
+    let name = id.parse::<IncidentName>().ok();
+    match name.and_then(|name| house.book.get(name.0)) {
         Some(incident) => Json(IncidentView::new(incident, &house.rulebook().graph)).into_response(),
-        None => (StatusCode::NOT_FOUND, Json(json!({ "error": format!("there is no incident `{id}`") })))
-            .into_response(),
+        None => error(StatusCode::NOT_FOUND, format!("there is no incident `{id}`")).into_response(),
     }
 }
 
+/// What rolled out, as far as it is remembered, the newest first.
+pub async fn changes<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let house = face.house.read();
+    let changes: Vec<ChangeView> = house.book.changes().iter().rev().map(ChangeView::new).collect();
+    Json(json!({ "changes": changes })).into_response()
+}
+
 /// Every alert that is pending, active or resolved a short while ago.
-pub async fn alerts<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
+pub async fn alerts<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
     let house = face.house.read();
     let alerts: Vec<AlertView> = house.alerts.rows().map(AlertView::new).collect();
     Json(json!({ "alerts": alerts })).into_response()
 }
 
 /// Every target with how its last scrape went.
-pub async fn targets<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
+pub async fn targets<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
     let house = face.house.read();
     let targets: Vec<TargetView> = house.window.targets().map(TargetView::new).collect();
     Json(json!({ "targets": targets })).into_response()
 }
 
 /// Every rule group with how its last evaluation went, and its rules with why they fail.
-pub async fn rules<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
+pub async fn rules<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
     let house = face.house.read();
     let groups: Vec<GroupView> =
         house.groups().map(|(group, report)| GroupView::new(group, report)).collect();
@@ -59,14 +69,12 @@ pub async fn rules<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
 }
 
 /// The latest messages to sinks with what became of them, the newest first.
-pub async fn deliveries<J: Journal>(State(face): State<Arc<Face<J>>>) -> Response {
+pub async fn deliveries<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
     match face.journal.deliveries(DELIVERIES_SHOWN).await {
         Ok(deliveries) => {
             let deliveries: Vec<DeliveryView> = deliveries.iter().map(DeliveryView::new).collect();
             Json(json!({ "deliveries": deliveries })).into_response()
         }
-        Err(error) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": error.to_string() }))).into_response()
-        }
+        Err(failed) => error(StatusCode::SERVICE_UNAVAILABLE, failed.to_string()).into_response(),
     }
 }

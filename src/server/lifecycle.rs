@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::journal::Journal;
+use crate::model::Clock;
 use crate::server::Face;
 
 /// The process is there.
@@ -14,7 +15,7 @@ pub async fn healthy() -> &'static str {
 }
 
 /// It does its work: the journal takes what is decided.
-pub async fn ready<J: Journal>(State(face): State<Arc<Face<J>>>) -> (StatusCode, String) {
+pub async fn ready<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> (StatusCode, String) {
     match face.house.read().health.failing_since {
         None => (StatusCode::OK, "Fogsignal is ready.\n".to_owned()),
         Some(since) => {
@@ -24,7 +25,7 @@ pub async fn ready<J: Journal>(State(face): State<Arc<Face<J>>>) -> (StatusCode,
 }
 
 /// Reads the configuration again.
-pub async fn reload<J: Journal>(State(face): State<Arc<Face<J>>>) -> (StatusCode, String) {
+pub async fn reload<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> (StatusCode, String) {
     match face.reload.reload().await {
         Ok(()) => (StatusCode::OK, String::new()),
         Err(problems) => (

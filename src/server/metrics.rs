@@ -11,9 +11,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::incidents::Status;
+use crate::incidents::{Promises, Status};
 use crate::journal::Journal;
-use crate::model::SinkName;
+use crate::model::{Clock, SinkName};
 use crate::pipeline::House;
 use crate::rules::StateName;
 use crate::server::figures::Figures;
@@ -23,7 +23,10 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The page, in the format that the reader asks for.
-pub async fn metrics<J: Journal>(State(face): State<Arc<Face<J>>>, headers: HeaderMap) -> Response {
+pub async fn metrics<J: Journal, C: Clock>(
+    State(face): State<Arc<Face<J, C>>>,
+    headers: HeaderMap,
+) -> Response {
     let figures = figures(&face).await;
     let (kind, page) = if wants_open_metrics(&headers) {
         (OPEN_METRICS, figures.open_metrics())
@@ -41,7 +44,7 @@ fn wants_open_metrics(headers: &HeaderMap) -> bool {
     accept.contains("application/openmetrics-text")
 }
 
-async fn figures<J: Journal>(face: &Face<J>) -> Figures {
+async fn figures<J: Journal, C: Clock>(face: &Face<J, C>) -> Figures {
     let mut figures = Figures::default();
     of_the_process(&mut figures);
     of_the_house(&mut figures, face);
@@ -63,7 +66,7 @@ fn of_the_process(figures: &mut Figures) {
         .value(process.start_time_seconds);
 }
 
-fn of_the_house<J: Journal>(figures: &mut Figures, face: &Face<J>) {
+fn of_the_house<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
     let reload = face.reload.state();
     figures
         .gauge("fogsignal_config_last_reload_successful", "Whether the last reload worked")
@@ -148,19 +151,29 @@ fn incidents(figures: &mut Figures, house: &House) {
         family.labelled([("status", status.as_str())], count as f64);
     }
     let promises = house.book.incidents().map(|incident| incident.promises);
-    let (made, kept, missed) = promises.fold((0, 0, 0), |(made, kept, missed), promises| {
-        (made + promises.made, kept + promises.kept, missed + promises.missed)
+    let total = promises.fold(Promises::default(), |total, one| Promises {
+        made: total.made + one.made,
+        kept: total.kept + one.kept,
+        missed: total.missed + one.missed,
+        withdrawn: total.withdrawn + one.withdrawn,
     });
     let family = figures.gauge(
         "fogsignal_promises",
         "Promised updates of the incidents that are remembered, by what became of them",
     );
-    for (outcome, count) in [("made", made), ("kept", kept), ("missed", missed)] {
+    for (outcome, count) in
+        [("made", total.made), ("kept", total.kept), ("missed", total.missed), ("withdrawn", total.withdrawn)]
+    {
         family.labelled([("outcome", outcome)], f64::from(count));
     }
+    let waiting = house.book.incidents().filter(|incident| incident.draft.is_some()).count();
+    figures.gauge("fogsignal_drafts_waiting", "Posts that wait for a person's word").value(waiting as f64);
+    figures
+        .gauge("fogsignal_changes", "Changes that are remembered, told or seen in metrics")
+        .value(house.book.changes().len() as f64);
 }
 
-fn of_the_pumps<J: Journal>(figures: &mut Figures, face: &Face<J>) {
+fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
     let sinks = face.outbox.load_full();
     let attempts =
         figures.counter("fogsignal_deliveries", "Attempts to deliver a message, by what came of them");
@@ -181,7 +194,7 @@ fn of_the_pumps<J: Journal>(figures: &mut Figures, face: &Face<J>) {
     }
 }
 
-async fn of_the_journal<J: Journal>(figures: &mut Figures, face: &Face<J>) {
+async fn of_the_journal<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
     let health = face.house.read().health.clone();
     figures.counter("fogsignal_journal_commits", "Commits that worked").value(health.commits as f64);
     figures

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Face, ReloadHandle, serve};
@@ -16,10 +17,25 @@ use crate::delivery::{Attempt, Fate, Routes};
 use crate::incidents::{Exposure, Settings, What};
 use crate::journal::contract::batch;
 use crate::journal::{Journal, Snapshot, Sqlite};
-use crate::model::{DeliveryId, Graph};
+use crate::model::{Clock, DeliveryId, Graph, Timestamp};
 use crate::pipeline::{House, Rulebook, SharedHouse};
 use crate::rules::{Context, load};
 use crate::scrape::{Metadata, metadata, parse_text};
+
+mod told;
+
+/// Time that stands still.
+#[derive(Clone)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        at(60)
+    }
+    async fn sleep_until(&self, _: Timestamp) {
+        std::future::pending().await
+    }
+}
 
 /// A face on loopback; it goes with the test's runtime.
 struct Rig {
@@ -33,23 +49,11 @@ impl Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let journal = Sqlite::open(&folder.path().join("journal.db"), at(0)).expect("a journal");
-        let text = "groups: [{name: g, interval: 15s, rules: [{record: a, expr: b}]}]";
-        let (groups, problems) = load(&"rules.yml".into(), text, &Context::default());
-        assert!(problems.is_empty(), "{problems}");
-        let rulebook = Rulebook {
-            groups: groups.into_iter().map(Arc::new).collect(),
-            phases: crate::pipeline::Phases::default(),
-            context: Context::default(),
-            incidents: Arc::new(Settings::default()),
-            graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
-            escalation: Arc::from([]),
-            responders: Vec::new(),
-            routes: Routes::new(&[], Duration::from_secs(3600)),
-        };
-        let house = SharedHouse::new(House::new(rulebook, snapshot, at(0)));
+        let house = SharedHouse::new(House::new(rulebook(), snapshot, at(0)));
         let (reload, _) = ReloadHandle::new(at(0));
         let outbox = Arc::new(ArcSwap::from_pointee(Vec::new()));
-        let face = Face { house, journal: journal.clone(), reload, outbox };
+        let (inbox, _) = mpsc::channel(1);
+        let face = Face { house, journal: journal.clone(), reload, outbox, inbox, clock: Still };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         tokio::spawn(serve(listener, face, CancellationToken::new()));
@@ -69,6 +73,22 @@ impl Rig {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let answer = client.get(format!("{}{path}", self.url)).send().await.expect("it answers");
         serde_json::from_str(&answer.text().await.expect("it has a body")).expect("it is JSON")
+    }
+}
+
+fn rulebook() -> Rulebook {
+    let text = "groups: [{name: g, interval: 15s, rules: [{record: a, expr: b}]}]";
+    let (groups, problems) = load(&"rules.yml".into(), text, &Context::default());
+    assert!(problems.is_empty(), "{problems}");
+    Rulebook {
+        groups: groups.into_iter().map(Arc::new).collect(),
+        phases: crate::pipeline::Phases::default(),
+        context: Context::default(),
+        incidents: Arc::new(Settings::default()),
+        graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
+        escalation: Arc::from([]),
+        responders: Vec::new(),
+        routes: Routes::new(&[], Duration::from_secs(3600)),
     }
 }
 

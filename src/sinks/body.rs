@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use crate::delivery::{ComponentNow, Delivery, Message, Page, PageReason, Post, Status};
-use crate::model::Timestamp;
+use crate::delivery::{ComponentNow, Delivery, Eta, Message, Page, PageReason, Post, Status, Suspect};
+use crate::model::{ComponentId, Timestamp};
 
 /// Standard Webhooks asks for bodies below 20 KB.
 const BODY_MAX_BYTES: usize = 20_000;
@@ -19,9 +19,11 @@ struct Limits {
     line_bytes: usize,
     components: usize,
     runbooks: usize,
+    /// Suspects of a page, and ETAs of a post.
+    few: usize,
 }
 
-const WIDEST: Limits = Limits { text_bytes: 8192, line_bytes: 1024, components: 128, runbooks: 16 };
+const WIDEST: Limits = Limits { text_bytes: 8192, line_bytes: 1024, components: 128, runbooks: 16, few: 8 };
 
 /// The body of `delivery` as JSON without a line end in it.
 ///
@@ -40,6 +42,7 @@ pub(super) fn body(delivery: &Delivery) -> serde_json::Result<Vec<u8>> {
             line_bytes: limits.line_bytes / 2,
             components: limits.components / 2,
             runbooks: limits.runbooks / 2,
+            few: limits.few / 2,
         };
     }
 }
@@ -68,6 +71,7 @@ struct IncidentData {
     components: Vec<ComponentData>,
     components_omitted: usize,
     post: PostData,
+    etas: Vec<EtaData>,
     started_at: String,
     mitigated_at: Option<String>,
 }
@@ -88,6 +92,7 @@ struct PageData {
     components: Vec<ComponentData>,
     components_omitted: usize,
     page: PageText,
+    suspects: Vec<SuspectData>,
     started_at: String,
 }
 
@@ -100,6 +105,32 @@ struct PageText {
     summary: String,
     details: String,
     runbooks: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EtaData {
+    component: Option<String>,
+    low: String,
+    best: String,
+    high: String,
+}
+
+#[derive(Serialize)]
+struct SuspectData {
+    kind: &'static str,
+    component: Option<String>,
+    summary: String,
+    at: String,
+    score: f64,
+    parts: PartsData,
+}
+
+#[derive(Serialize)]
+struct PartsData {
+    time: f64,
+    graph: f64,
+    kind: f64,
+    share: f64,
 }
 
 #[derive(Serialize)]
@@ -141,6 +172,7 @@ impl IncidentData {
                 body: shortened(&post.body, limits.text_bytes),
                 next_update_by: post.next_update_by.map(time),
             },
+            etas: etas(post, limits),
             started_at: time(post.started_at),
             mitigated_at: post.mitigated_at.map(time),
         }
@@ -167,9 +199,44 @@ impl PageData {
                 // An address that was cut leads nowhere: it is left out whole.
                 runbooks: runbooks.filter(|url| url.len() <= limits.line_bytes).cloned().collect(),
             },
+            suspects: page
+                .suspects
+                .iter()
+                .take(limits.few)
+                .map(|one| SuspectData::new(one, limits))
+                .collect(),
             started_at: time(page.started_at),
         }
     }
+}
+
+impl SuspectData {
+    fn new(suspect: &Suspect, limits: &Limits) -> Self {
+        let parts = suspect.parts;
+        Self {
+            kind: suspect.kind.as_str(),
+            component: suspect.component.as_ref().map(|id| id.as_str().to_owned()),
+            summary: shortened(&suspect.summary, limits.line_bytes),
+            at: time(suspect.at),
+            score: suspect.score,
+            parts: PartsData { time: parts.time, graph: parts.graph, kind: parts.kind, share: parts.share },
+        }
+    }
+}
+
+/// A component that customers do not know stays without a name.
+fn etas(post: &Post, limits: &Limits) -> Vec<EtaData> {
+    let public = |eta: &Eta| {
+        let known = |id: &ComponentId| post.components.iter().any(|component| component.id == *id);
+        eta.component.as_ref().filter(|id| known(id)).map(|id| id.as_str().to_owned())
+    };
+    let one = |eta: &Eta| EtaData {
+        component: public(eta),
+        low: time(eta.low),
+        best: time(eta.best),
+        high: time(eta.high),
+    };
+    post.etas.iter().take(limits.few).map(one).collect()
 }
 
 fn components(all: &[ComponentNow], limits: &Limits) -> Vec<ComponentData> {

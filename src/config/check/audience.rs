@@ -17,7 +17,9 @@ pub fn check(config: &Config, rule_files: &Where, reader: &Reader) {
         return;
     }
     let has = |audience: Audience| config.sinks.iter().any(|sink| sink.audience == audience);
-    let posts = config.incidents.publish.otherwise.mode != PublishMode::Off
+    let publish = &config.incidents.publish;
+    let mut gates = publish.gates.iter().map(|(_, gate)| gate).chain([&publish.otherwise]);
+    let posts = gates.any(|gate| gate.mode != PublishMode::Off)
         && config.graph.iter().any(|component| component.public);
     let wrong = if config.sinks.is_empty() {
         Wrong::new("there are no `sinks`: incidents will open, and nobody is told")

@@ -2,25 +2,38 @@
 
 use std::time::Duration;
 
-use crate::config::raw::{At, RawEscalation, RawEscalationMatch, RawStep, Wrong};
+use crate::config::raw::{At, RawEscalation, RawMatch, RawStep, Wrong};
 use crate::delivery::Audience;
-use crate::incidents::{EscalationPolicy, EscalationStep, PolicyMatch, REPEAT_AT_LEAST};
+use crate::incidents::{EscalationPolicy, EscalationStep, PolicyMatch, REPEAT_AT_LEAST, Settings};
 use crate::model::{ComponentId, Graph, SinkName, format_duration, suggest};
 
-use super::Context;
 use super::sinks::Sinks;
+use super::{Context, incidents};
 
 pub(super) fn policies(
     raw: Vec<RawEscalation>,
     graph: &Graph,
     sinks: &Sinks,
+    settings: &mut Settings,
     cx: &Context<'_>,
 ) -> Vec<EscalationPolicy> {
-    raw.into_iter().filter_map(|policy| self::policy(policy, graph, sinks, cx)).collect()
+    // A policy cannot say 'never' over settings that say something. Where one does, the settings fall silent and
+    // every other policy says what they said.
+    let says_never =
+        |policy: &RawEscalation| policy.ack_timeout.as_ref().is_some_and(|t| t.value.0.is_zero());
+    let otherwise = if raw.iter().any(says_never) { settings.ack_timeout.take() } else { None };
+    raw.into_iter().filter_map(|policy| self::policy(policy, otherwise, graph, sinks, cx)).collect()
 }
 
-fn policy(raw: RawEscalation, graph: &Graph, sinks: &Sinks, cx: &Context<'_>) -> Option<EscalationPolicy> {
+fn policy(
+    raw: RawEscalation,
+    ack_timeout: Option<Duration>,
+    graph: &Graph,
+    sinks: &Sinks,
+    cx: &Context<'_>,
+) -> Option<EscalationPolicy> {
     let matches = raw.r#match.map(|matches| self::matches(matches, graph, cx)).unwrap_or_default();
+    let ack_timeout = incidents::ack_timeout(raw.ack_timeout.as_ref(), cx).unwrap_or(ack_timeout);
     let written = cx.reader.required(raw.steps, &raw.at, "steps", "an escalation policy")?;
     if written.is_empty() {
         cx.error(&raw.at, "an escalation policy without steps pages nobody");
@@ -44,10 +57,11 @@ fn policy(raw: RawEscalation, graph: &Graph, sinks: &Sinks, cx: &Context<'_>) ->
         }
         steps.extend(step);
     }
-    Some(EscalationPolicy { matches, steps, ack_timeout: None })
+    Some(EscalationPolicy { matches, steps, ack_timeout })
 }
 
-fn matches(raw: RawEscalationMatch, graph: &Graph, cx: &Context<'_>) -> PolicyMatch {
+/// Which incidents something is for.
+pub(super) fn matches(raw: RawMatch, graph: &Graph, cx: &Context<'_>) -> PolicyMatch {
     let components = raw.component.map(|all| all.0).unwrap_or_default().into_iter();
     let known = components.filter(|id| {
         let known = graph.get(&id.value).is_some();

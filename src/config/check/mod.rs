@@ -2,55 +2,59 @@
 //!
 //! In:   the raw sections; the directory that paths are relative to; the files, to look whether secrets are there.
 //! Out:  the configuration with every default filled in, here and only here; every problem at its place.
-//! Not:  no content of a file is used: rule files are read by `load`, secrets by the rooms that need them.
+//! Not:  no content of other files is used but that of templates: rule files are read by `load`, secrets by the rooms
+//!       that need them.
 
 pub mod audience;
 mod components;
 mod escalation;
 mod incidents;
+mod publish;
 mod relabel;
 mod scrape;
 mod sinks;
+mod templates;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::files::{self, Files};
-use crate::config::raw::{At, Entries, RawConfig, RawGlobal, Reader, Wrong};
+use crate::config::raw::{At, Count, Entries, RawConfig, RawGlobal, Reader, Wrong};
 use crate::config::settings::{Config, ServerSettings};
 use crate::config::tree::Where;
 use crate::model::{Labels, Secret, SecretSource, format_duration};
 use crate::rules::Context as RuleContext;
 
-/// Checks all sections; problems go to the reader. What comes from other files is left empty: the patterns of the
-/// rule files are given as written, with their places.
+/// Checks all sections; problems go to the reader. What comes from rule files is left empty: their patterns are given
+/// as written, with their places.
 pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) -> (Config, Vec<At<String>>) {
     let cx = Context { reader, base, files };
     let global = global(raw.global, &cx);
     let graph = components::graph(raw.components.unwrap_or_default(), &cx);
     let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &cx);
-    let (incidents, mapping) = incidents::settings(raw.incidents, &cx);
-    let escalation = escalation::policies(raw.escalation.unwrap_or_default(), &graph, &sinks, &cx);
+    let mut incidents = incidents::settings(raw.incidents, &graph, &sinks, &cx);
+    let escalation = raw.escalation.unwrap_or_default();
+    let escalation = escalation::policies(escalation, &graph, &sinks, &mut incidents.settings, &cx);
     let listen = raw.server.and_then(|server| server.listen).map(|listen| listen.value.0);
     let config = Config {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
         evaluation_interval: global.evaluation_interval,
         external_labels: global.external_labels.clone(),
         rules: RuleContext {
-            mapping,
+            mapping: incidents.mapping,
             default_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
             external_labels: global.external_labels,
-            eta_window: incidents.eta_window,
+            eta_window: incidents.settings.eta_window,
         },
         graph,
-        incidents,
+        incidents: incidents.settings,
         escalation,
         sinks: sinks.checked,
         server: ServerSettings { listen: listen.unwrap_or_else(default_listen) },
         data_dir: raw.data_dir.map(|dir| cx.data_dir(&dir)).unwrap_or_default(),
         groups: Vec::new(),
-        sources: Vec::new(),
+        sources: incidents.sources,
     };
     (config, raw.rule_files.unwrap_or_default())
 }
@@ -146,6 +150,11 @@ impl Context<'_> {
         }
         Some(length.value.0)
     }
+}
+
+/// A number of things in memory.
+fn whole(count: Count) -> usize {
+    usize::try_from(count.0).unwrap_or(usize::MAX)
 }
 
 /// `global`, with its defaults.

@@ -2,19 +2,19 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::incidents::PublishMode;
+use crate::incidents::{Fallback, Language, PublishMode};
 use crate::model::{ComponentId, Severity, SinkName, suggest};
 
 use super::read::{At, Entries, OneOrMany, Scalar, Wrong, allow, section};
-use super::words::{LanguageWord, Length, Zone};
+use super::words::{Count, Length, Share, Zone};
 
 section! {
     /// When incidents open and close, and what is said about them.
     pub struct RawIncidents as "`incidents`" {
         /// The zone in which times are said; UTC by default.
         timezone: At<Zone>,
-        /// The language of posts; en by default.
-        language: At<LanguageWord>,
+        /// The language of posts and pages; en by default.
+        language: At<Language>,
         /// A firing symptom of this severity or above opens an incident; minor by default.
         open_at: At<Severity>,
         /// A cause or backlog of this severity or above opens an internal incident, and responders are paged; major by
@@ -39,19 +39,27 @@ section! {
         publish: RawPublish,
         /// How long a message stays worth sending.
         expires_after: At<Length>,
+        /// An acknowledgement expires when nothing was heard of the incident for so long; never by default, or with 0s.
+        ack_timeout: At<Length>,
+        /// How long before an incident a change may have rolled out to be suspected; 2d by default.
+        suspect_window: At<Length>,
+        /// How many edges of the graph a suspected change may be away from the root, 0 to 10; 3 by default.
+        suspect_distance: At<Count>,
+        /// A suspect whose score reaches this, 0 to 1, is taken for the cause; none is by default.
+        identify_at: At<Share>,
+        /// Over how long the slope of a backlog is taken; 30m by default.
+        eta_window: At<Length>,
+        /// What raises the severity of an incident beyond that of its alerts.
+        raise: Vec<RawRaise>,
+        /// Texts that stand in the place of ours.
+        templates: RawTemplates,
         /// Which labels of an alert say its severity, component and role.
         labels: RawIncidentLabels,
         /// What other words for severities mean.
         severity_map: Entries<At<RawMapped>>,
     }
     unused []
-    later [
-        "ack_timeout" => "take it out until acknowledgements expire",
-        "suspect_window" => "take it out until suspects are ranked",
-        "suspect_distance" => "take it out until suspects are ranked",
-        "most_posts_an_hour" => "use `min_gap`",
-        "templates" => "take it out until texts can be replaced",
-    ]
+    later []
 }
 
 section! {
@@ -71,19 +79,77 @@ section! {
 }
 
 section! {
+    /// What raises the severity of an incident beyond that of its alerts: exactly one of `after`, `components` and
+    /// `eta_slips`.
+    pub struct RawRaise as "an entry of `raise`" with at {
+        /// To which severity.
+        #[schemars(required)]
+        to: At<Severity>,
+        /// Once its symptoms have lasted so long.
+        after: At<Length>,
+        /// Once so many components are affected.
+        components: At<Count>,
+        /// Once a backlog is expected to be drained so much later than was said first.
+        eta_slips: At<Length>,
+    }
+    unused []
+    later []
+}
+
+section! {
+    /// Texts that stand in the place of ours: MiniJinja templates.
+    pub struct RawTemplates as "`templates`" {
+        /// The file of the body of a post; relative to this file.
+        post: At<String>,
+        /// The file of the details of a page; relative to this file.
+        page: At<String>,
+    }
+    unused []
+    later []
+}
+
+section! {
     /// Whether and when posts go out.
     pub struct RawPublish as "`publish`" {
-        /// `auto` (the default) or `off`.
+        /// `auto` (the default); `approve`: a person approves each; `off`.
         mode: At<PublishMode>,
         /// How long an incident must be open before its first post; 0s by default.
         after: At<Length>,
+        /// How many public components must be affected before its first post; 1 by default.
+        breadth: At<Count>,
+        /// Most posts within an hour; promised updates and resolutions are never held back. 0 (the default) is no limit.
+        most_posts_an_hour: At<Count>,
+        /// How long a draft waits for a person; 10m by default.
+        fallback_after: At<Length>,
+        /// What goes out then: `holding_statement` (the default) or `nothing`.
+        fallback: At<Fallback>,
+        /// What holds for some incidents; the first that matches counts.
+        gates: Vec<RawGate>,
     }
     unused []
-    later [
-        "fallback_after" => "take it out until drafts can be approved",
-        "breadth" => "take it out until gates by breadth exist",
-        "approvers" => "take it out until drafts can be approved",
-    ]
+    later [ "approvers" => "take it out until people have roles; whoever may give commands may approve" ]
+}
+
+section! {
+    /// What holds for some incidents; what it does not say is as in `publish` itself.
+    pub struct RawGate as "a gate" with at {
+        /// Which incidents it is for; all where it is left out.
+        r#match: RawMatch,
+        /// `auto`, `approve` or `off`.
+        mode: At<PublishMode>,
+        /// How long an incident must be open before its first post.
+        after: At<Length>,
+        /// How many public components must be affected before its first post.
+        breadth: At<Count>,
+        /// Most posts within an hour; 0 is no limit.
+        most_posts_an_hour: At<Count>,
+        /// How long a draft waits for a person.
+        fallback_after: At<Length>,
+        /// What goes out then: `holding_statement` or `nothing`.
+        fallback: At<Fallback>,
+    }
+    unused []
+    later []
 }
 
 section! {
@@ -127,18 +193,20 @@ section! {
     /// Whom to page about some incidents.
     pub struct RawEscalation as "an escalation policy" with at {
         /// Which incidents it is for; all where it is left out.
-        r#match: RawEscalationMatch,
+        r#match: RawMatch,
         /// What happens, in order of time.
         #[schemars(required)]
         steps: Vec<RawStep>,
+        /// As `ack_timeout` of `incidents`, for these incidents; never with 0s.
+        ack_timeout: At<Length>,
     }
     unused []
-    later [ "ack_timeout" => "take it out until acknowledgements expire" ]
+    later []
 }
 
 section! {
-    /// Which incidents a policy is for.
-    pub struct RawEscalationMatch as "`match`" {
+    /// Which incidents something is for.
+    pub struct RawMatch as "`match`" {
         /// The severities; all where they are left out.
         severity: OneOrMany<At<Severity>>,
         /// The components, one of which must be affected; any where they are left out.
@@ -156,7 +224,7 @@ section! {
         /// The sinks.
         #[schemars(required)]
         page: OneOrMany<At<SinkName>>,
-        /// How often again, until the symptoms are over; once where it is left out.
+        /// How often again, until somebody acknowledges or the symptoms are over; once where it is left out.
         repeat: At<Length>,
     }
     unused []

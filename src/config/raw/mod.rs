@@ -14,7 +14,9 @@ mod top;
 mod words;
 
 pub use component::{RawComponent, RawDependency, RawEdge};
-pub use incidents::{RawCadence, RawEscalation, RawEscalationMatch, RawIncidents, RawPublish, RawStep};
+pub use incidents::{
+    RawCadence, RawEscalation, RawGate, RawIncidents, RawMatch, RawPublish, RawRaise, RawStep, RawTemplates,
+};
 pub use read::{At, Entries, Read, Reader, Wrong};
 pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
 pub use sink::{RawSink, RawSinkEntry};

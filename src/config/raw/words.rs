@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::selector;
 use crate::delivery::Audience;
-use crate::incidents::PublishMode;
+use crate::incidents::{Fallback, Language, PublishMode};
 use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
     suggest,
@@ -112,50 +112,20 @@ words! {
     Audience as "an audience" {
         "customers" => Self::Customers, "responders" => Self::Responders,
     }
+    PublishMode as "a way to publish" {
+        "auto" => Self::Auto, "approve" => Self::Approve, "off" => Self::Off,
+    }
+    Fallback as "what goes out when nobody approves" {
+        "holding_statement" => Self::HoldingStatement, "nothing" => Self::Nothing,
+    }
+    Language as "a language that posts can be written in" {
+        "en" => Self::English, "pt-BR" => Self::BrazilianPortuguese,
+    }
     RelabelAction as "a relabelling action" {
         "replace" => Self::Replace, "keep" => Self::Keep, "drop" => Self::Drop,
         "keepequal" => Self::KeepEqual, "dropequal" => Self::DropEqual, "hashmod" => Self::HashMod,
         "labelmap" => Self::LabelMap, "labeldrop" => Self::LabelDrop, "labelkeep" => Self::LabelKeep,
         "lowercase" => Self::Lowercase, "uppercase" => Self::Uppercase,
-    }
-}
-
-impl Scalar for PublishMode {
-    const WHAT: &'static str = "a way to publish";
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "off" => Ok(Self::Off),
-            "approve" => Err(Wrong::new("`approve` is not supported yet").hint("use `auto` or `off`")),
-            other => Err(Wrong {
-                what: format!("`{other}` is not {}", Self::WHAT),
-                hint: suggest::hint(other, ["auto", "off"]),
-            }),
-        }
-    }
-
-    fn schema() -> Json {
-        json!({"type": "string", "enum": ["auto", "off"]})
-    }
-}
-
-/// The language of posts.
-#[derive(Clone, Copy)]
-pub struct LanguageWord(pub crate::incidents::Language);
-
-impl Scalar for LanguageWord {
-    const WHAT: &'static str = "a language";
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        match text {
-            "en" => Ok(Self(crate::incidents::Language::English)),
-            other => Err(Wrong::new(format!("the language `{other}` is not supported yet")).hint("use `en`")),
-        }
-    }
-
-    fn schema() -> Json {
-        json!({"type": "string", "enum": ["en"]})
     }
 }
 
@@ -247,6 +217,23 @@ impl Scalar for Count {
 
     fn schema() -> Json {
         json!({"type": "integer", "minimum": 0})
+    }
+}
+
+/// A part of a whole: `0.4`.
+#[derive(Clone, Copy)]
+pub struct Share(pub f64);
+
+impl Scalar for Share {
+    const WHAT: &'static str = "a number from 0 to 1";
+
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let number = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        number.map(Self).ok_or_else(|| Wrong::new(format!("`{text}` is not {}", Self::WHAT)))
+    }
+
+    fn schema() -> Json {
+        json!({"type": "number", "minimum": 0, "maximum": 1})
     }
 }
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::delivery::samples::{at, component, delivery, page, post};
+use crate::delivery::samples::{at, component, delivery, eta, page, post, suspect};
 use crate::model::{ComponentStatus, IncidentId};
 
 fn schema() -> Value {
@@ -32,7 +32,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             }
             "enum" if says.as_array().is_some_and(|all| all.contains(value)) => {}
             "type" if has_type(says, value) => {}
-            "minimum" if says.as_i64() <= value.as_i64() => {}
+            "minimum" if says.as_f64() <= value.as_f64() => {}
+            "maximum" if value.as_f64() <= says.as_f64() => {}
             "pattern" if pattern(says).is_match(value.as_str().unwrap_or_default()) => {}
             "required" => {
                 for name in says.as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -49,7 +50,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             "items" => {
                 value.as_array().into_iter().flatten().try_for_each(|item| check(root, says, item, at))?;
             }
-            "enum" | "type" | "minimum" | "pattern" => return Err(format!("{at}: {value} is not {schema}")),
+            "enum" | "type" | "minimum" | "maximum" | "pattern" => {
+                return Err(format!("{at}: {value} is not {schema}"));
+            }
             other => return Err(format!("{at}: the test does not know `{other}`")),
         }
     }
@@ -62,6 +65,7 @@ fn has_type(says: &Value, value: &Value) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("the test does not know type `{other}`"),
@@ -80,13 +84,16 @@ fn fits(body: &Value) {
     }
 }
 
-const REASONS: [PageReason; 10] = [
+const REASONS: [PageReason; 13] = [
     PageReason::Opened,
     PageReason::NotAcknowledged,
     PageReason::SeverityRaised,
     PageReason::Reopened,
     PageReason::MeasurementLost,
     PageReason::DeliveryFailed,
+    PageReason::AcknowledgementExpired,
+    PageReason::DraftWaits,
+    PageReason::StoodDown,
     PageReason::JournalFailing,
     PageReason::DaemonFailing,
     PageReason::Monitoring,
@@ -175,6 +182,23 @@ fn what_is_too_long_is_cut_and_says_so() {
 }
 
 #[test]
+fn suspects_and_etas_are_told_as_far_as_they_fit() {
+    let page = Page { suspects: vec![suspect(); 20], ..page(&["ops"]) };
+    let body = sent(Message::Page(page));
+    fits(&body);
+    let suspects = body["data"]["suspects"].as_array().unwrap();
+    assert_eq!((suspects.len(), &suspects[0]["kind"]), (8, &"config".into()));
+    assert_eq!(suspects[0]["parts"]["share"], 0.87);
+    let mut post = post(1, Status::Monitoring);
+    post.etas = vec![eta("crm"), eta("hidden")];
+    let body = sent(Message::Post(post));
+    fits(&body);
+    let etas = &body["data"]["etas"];
+    assert_eq!((&etas[0]["component"], &etas[1]["component"]), (&"crm".into(), &Value::Null));
+    assert!(!body.to_string().contains("Backlog"), "a post says nothing of rules: {body}");
+}
+
+#[test]
 fn shortens_at_whole_characters() {
     let check = |text: &str, max, expected: &str| assert_eq!(shortened(text, max), expected, "{text} {max}");
     check("hello", 5, "hello");
@@ -196,11 +220,11 @@ proptest! {
         one.group = Some(text.clone());
         let post = Post {
             title: text.clone(), body: text.clone(), affected: text.clone(), components: vec![one.clone(); many],
-            ..post(7, Status::Identified)
+            etas: vec![eta("c"); many], ..post(7, Status::Identified)
         };
         let page = Page {
             title: text.clone(), summary: text.clone(), details: text.clone(), components: vec![one; many],
-            runbooks: vec![text; many], ..page(&["ops"])
+            suspects: vec![Suspect { summary: text.clone(), ..suspect() }; many], runbooks: vec![text; many], ..page(&["ops"])
         };
         for message in [Message::Post(post), Message::Page(page)] {
             let sample = delivery(1, 3, "hook");
