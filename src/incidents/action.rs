@@ -19,13 +19,18 @@ use super::suspects;
 const EFFECT_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// A smaller part of the value is no effect.
 const EFFECT_LEAST: f64 = 0.1;
+/// What was done longer ago was not measured then, as far as is known now.
+const TOLD_LATE: Duration = Duration::from_secs(60);
 /// So many figures are taken down when people act.
 const FIGURES: usize = 5;
 /// What `by` says of an action that nobody told.
 const SEEN: &str = "metrics";
 
-/// What is measured now of all that fires, the worst first.
-pub(super) fn figures(draft: &Draft<'_>, incident: &Incident) -> Vec<Figure> {
+/// What was measured of all that fires, the worst first, when people acted `at`; nothing where they tell it late.
+pub(super) fn figures(draft: &Draft<'_>, incident: &Incident, at: Timestamp) -> Vec<Figure> {
+    if at + TOLD_LATE < draft.now() {
+        return Vec::new();
+    }
     let measured = incident.active().filter(|member| member.role() != Role::Backlog);
     let mut figures: Vec<_> = measured
         .filter_map(|member| {
@@ -56,8 +61,9 @@ pub(super) fn see(draft: &mut Draft<'_>, change: &Change) {
         let name =
             draft.config().graph.get(component).map_or(component.as_str(), |known| known.name.as_str());
         let text = format!("{name}: {}", change.summary);
-        let measured = figures(draft, incident);
-        let what = What::Acted { by: SEEN.to_owned(), text, done_at: Some(change.at), measured };
+        let measured = figures(draft, incident, change.at);
+        let (by, done_at) = (SEEN.to_owned(), Some(change.at));
+        let what = What::Acted { by, text, done_at, measured, seen: true };
         draft.push(id, what, Why::Follows { because: "it was seen in metrics".to_owned() });
     }
 }
@@ -87,14 +93,14 @@ pub(super) fn wake(incident: &Incident) -> Option<Wake> {
 }
 
 const fn is_open(action: &Action) -> bool {
-    matches!(action.outcome, ActionOutcome::Open) && !action.retracted
+    matches!(action.outcome, ActionOutcome::Open) && !action.retracted && !action.measured.is_empty()
 }
 
 /// What an action changed; `None` while that cannot be said yet.
 fn outcome(draft: &Draft<'_>, incident: &Incident, action: &Dated<Action>) -> Option<Option<Effect>> {
     let over =
         |figure: &Figure| incident.members.get(&figure.alert).is_none_or(|member| !incident.counts(member));
-    let is_over = !action.item.measured.is_empty() && action.item.measured.iter().all(over);
+    let is_over = action.item.measured.iter().all(over);
     let is_late = action.at + EFFECT_WITHIN <= draft.now() || !incident.is_open();
     if !is_over && !is_late {
         return None;

@@ -266,8 +266,8 @@ fn say_what_is_known(draft: &mut Draft<'_>, command: &Command, why: &Why) -> Res
             if draft.now() < at {
                 return refuse("an action cannot lie in the future");
             }
-            let measured = action::figures(draft, known(draft, id)?);
-            What::Acted { by, text: written(text)?, done_at: Some(at), measured }
+            let measured = action::figures(draft, known(draft, id)?, at);
+            What::Acted { by, text: written(text)?, done_at: Some(at), measured, seen: false }
         }
         CommandKind::RetractAction { number } => {
             let action = nth(&known(draft, id)?.actions, *number);
@@ -286,7 +286,7 @@ fn say_what_is_known(draft: &mut Draft<'_>, command: &Command, why: &Why) -> Res
             }
             What::CauseNamed { by, text: written(text)?, component: component.clone(), public: !internal }
         }
-        CommandKind::WithdrawCause if known(draft, id)?.cause.is_some() => What::CauseWithdrawn { by },
+        CommandKind::WithdrawCause if known(draft, id)?.cause_is_known() => What::CauseWithdrawn { by },
         _ => return Ok(()),
     };
     draft.push(id, what, why.clone());

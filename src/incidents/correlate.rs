@@ -7,8 +7,8 @@
 //! A firing alert goes to the open incident that it is or was a part of, or whose key it has; else to one about a
 //! component near its own; else it reopens one that ended lately; else it opens one.
 
-use crate::model::{ComponentId, IncidentId, Severity};
-use crate::rules::{AlertState, Role, Transition};
+use crate::model::{ComponentId, IncidentId, Labels, Severity};
+use crate::rules::{AlertFacts, AlertState, Role, Transition};
 
 use super::affected;
 use super::config::Config;
@@ -70,6 +70,7 @@ fn home(draft: &mut Draft<'_>, transition: &Transition, own: Option<IncidentId>)
     let (now, reopen_within) = (draft.now(), draft.config().settings.reopen_within);
     let recent = |incident: &Incident| {
         incident.merged_into.is_none()
+            && !incident.fixed_resolved
             && incident.resolved_at.is_some_and(|at| now.since(at) <= reopen_within)
             && (names.fit(incident) || Some(incident.id) == own)
     };
@@ -91,8 +92,8 @@ impl<'a> Names<'a> {
     }
 
     fn fit(&self, incident: &Incident) -> bool {
-        (self.key.is_some() && incident.key.as_deref() == self.key)
-            || self.family.as_ref().is_some_and(|family| incident.families.contains(family))
+        self.key.is_some_and(|key| incident.keys().any(|known| known == key))
+            || self.family.as_ref().is_some_and(|family| incident.families.contains_key(family))
     }
 }
 
@@ -103,7 +104,7 @@ fn near(draft: &mut Draft<'_>, component: &ComponentId) -> Vec<IncidentId> {
     let is_near = |incident: &&Incident| {
         incident.is_open()
             && (incident.active_symptoms > 0 || now.since(incident.moved_at) <= within)
-            && incident.alerting.iter().any(|alerting| related.contains(alerting))
+            && incident.alerting.keys().any(|alerting| related.contains(alerting))
     };
     draft.incidents().filter(is_near).map(|incident| incident.id).collect()
 }
@@ -121,10 +122,11 @@ fn join_up(draft: &mut Draft<'_>, id: IncidentId, transition: &Transition) -> Ve
     let mut survivor = id;
     for other in also.into_iter().filter(|other| *other != id) {
         let (Some(a), Some(b)) = (draft.get(survivor), draft.get(other)) else { continue };
-        if !a.is_open() || !b.is_open() || merge::are_apart(a, b) {
+        let (older, younger) = if other < survivor { (b, a) } else { (a, b) };
+        if !merge::may_merge(younger, older) {
             continue;
         }
-        let (older, younger) = if other < survivor { (other, survivor) } else { (survivor, other) };
+        let (older, younger) = (older.id, younger.id);
         let why = Why::Merging { alert: transition.key.to_string(), into: older };
         merge::merge(draft, younger, older, &why);
         touched.extend([older, younger]);
@@ -144,15 +146,22 @@ fn opens(config: &Config, transition: &Transition) -> bool {
     transition.to.severity().is_some_and(|severity| bar <= severity)
 }
 
-/// Whether the alert outlived its incident (a cause may) and did not get worse since: no reason to reopen it.
+/// Whether the alert outlived its incident (a cause may): it fires since before the end, and did not get worse than
+/// it was then. That is no reason to reopen it.
 fn outlived(draft: &Draft<'_>, own: IncidentId, transition: &Transition) -> bool {
-    let member = draft.get(own).and_then(|incident| incident.members.get(&transition.key));
-    member.is_some_and(|member| member.is_active() && transition.to.severity() <= Some(member.worst))
+    let Some(incident) = draft.get(own) else { return false };
+    let fires_since_before = match (&transition.to, incident.resolved_at) {
+        (AlertState::Firing { fired_at, .. }, Some(end)) => *fired_at <= end,
+        _ => false,
+    };
+    let member = incident.members.get(&transition.key).filter(|member| member.is_active());
+    fires_since_before && member.is_some_and(|member| transition.to.severity() <= Some(member.worst))
 }
 
-/// Whether a person ended the incident although this alert fired, and it has not cleared since.
+/// Whether a person ended the incident while something fired, and not all of it has cleared since: then an alert of
+/// it is no reason for anything.
 fn is_over_by_word(own: &Incident, transition: &Transition) -> bool {
-    own.fixed_resolved && own.members.get(&transition.key).is_some_and(|member| member.is_active())
+    own.fixed_resolved && own.members.contains_key(&transition.key)
 }
 
 /// The oldest incident that fits.
@@ -184,8 +193,9 @@ fn join(draft: &mut Draft<'_>, id: IncidentId, transition: &Transition, why: Why
 
 fn moved(draft: &mut Draft<'_>, id: IncidentId, transition: &Transition, why: Why) -> Option<IncidentId> {
     let member = draft.get(id)?.members.get(&transition.key)?;
-    // An alert that is over and only pending again has not come back yet.
-    let nothing_new = member.state == transition.to && member.facts == transition.facts;
+    // An alert that is over and only pending again has not come back yet. Figures alone are told by readings.
+    let bare = |facts: &AlertFacts| AlertFacts { value: None, annotations: Labels::empty(), ..facts.clone() };
+    let nothing_new = member.state == transition.to && bare(&member.facts) == bare(&transition.facts);
     if nothing_new || matches!(transition.to, AlertState::Pending { .. }) {
         return None;
     }

@@ -153,7 +153,7 @@ fn tell_loss(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
 /// Those who were called hear how it went on; a relapse calls those again who had taken it on.
 fn tell_turn(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
-    let Some(reason) = lifecycle::told_as(before, incident.status) else { return };
+    let Some(reason) = lifecycle::told_as(before, incident) else { return };
     let turned = draft.why(id, |what| matches!(what, What::StatusChanged { .. }));
     let why = turned.as_ref().unwrap_or(why);
     if !reason.calls() {
@@ -175,7 +175,8 @@ fn tell_turn(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
 /// Starts the policy of a severity that it had not been called for yet.
 fn start(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
-    let Some(severity) = incident.severity().filter(|_| happens(incident)) else { return };
+    // Also while it is only watched: a backlog may get worse then, or slip.
+    let Some(severity) = incident.severity().filter(|_| incident.is_open()) else { return };
     let reason = match &incident.escalation {
         Some(escalation) if severity <= escalation.severity => return,
         Some(_) => PageReason::SeverityRaised,
@@ -194,8 +195,9 @@ fn climb(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(escalation) = &incident.escalation else { return };
     let (started_at, reason) = (escalation.started_at, escalation.reason);
     let (steps, now) = (steps(draft.config(), incident), draft.now());
+    let nobody_told = escalation.paged.is_empty();
     for (due, number, sinks) in steps.into_iter().filter(|(due, ..)| *due <= now) {
-        let first = due == started_at;
+        let first = due == started_at || nobody_told;
         let reason = if first { reason } else { PageReason::NotAcknowledged };
         let started = draft.why(id, |what| matches!(what, What::Escalating { .. }));
         let why = if first { started.unwrap_or_else(|| why.clone()) } else { Why::NobodyAcknowledged };
@@ -206,7 +208,9 @@ fn climb(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
 /// The steps of the policy that runs, with when each is due.
 fn steps(config: &Config, incident: &Incident) -> Vec<(Timestamp, u32, Vec<SinkName>)> {
     let Some(escalation) = incident.escalation.as_ref() else { return Vec::new() };
-    if !happens(incident) || incident.acknowledged_at.is_some() {
+    // What ran before it was only watched rests; what began since does not.
+    let rests = incident.watched_since.is_some_and(|since| escalation.started_at < since);
+    if !incident.is_open() || rests || incident.acknowledged_at.is_some() {
         return Vec::new();
     }
     let Some(policy) = select(config, incident, escalation.severity) else { return Vec::new() };

@@ -344,9 +344,12 @@ pub enum What {
         /// When they did.
         #[serde(default)]
         done_at: Option<Timestamp>,
-        /// What was measured then, to compare with later.
+        /// What was measured then, to compare with later; nothing where it was told long afterwards.
         #[serde(default)]
         measured: Vec<Figure>,
+        /// Whether nobody told it: it was seen in metrics, and is not for customers.
+        #[serde(default)]
+        seen: bool,
     },
     /// An action was taken back.
     ActionRetracted {
@@ -454,6 +457,10 @@ pub enum What {
         members: Vec<Member>,
         /// What its components showed when.
         components: BTreeMap<ComponentId, Vec<Span>>,
+        /// The keys that it was known by.
+        keys: BTreeSet<String>,
+        /// Incidents that a person took apart from it.
+        split_from: BTreeSet<IncidentId>,
     },
     /// An alert is part of another incident from here on.
     Left {
@@ -610,10 +617,12 @@ pub enum PostKind {
     Update,
     /// That we are looking into it: nobody approved more in time.
     Holding,
-    /// As a person wrote or approved it.
+    /// As a person approved it, or wrote it.
     Written {
         /// Who.
         by: String,
+        /// Whether the text is that person's, and not what the machine knows.
+        own_words: bool,
     },
     /// That updates are paused.
     Muted,
@@ -772,6 +781,8 @@ pub enum PageReason {
     DraftWaits,
     /// Somebody changed our words on a foreign system, and we leave them alone there.
     StoodDown,
+    /// For information: it became a part of another incident.
+    Merged,
     /// The journal cannot be written; told without it.
     JournalFailing,
     /// A part of the daemon failed and the process ends; told without the journal.
@@ -785,7 +796,7 @@ pub enum PageReason {
 impl PageReason {
     /// Whether somebody should act now. What does not call anybody is information for those who were called.
     pub const fn calls(self) -> bool {
-        !matches!(self, Self::Monitoring | Self::Resolved)
+        !matches!(self, Self::Monitoring | Self::Resolved | Self::Merged)
     }
 }
 

@@ -46,8 +46,17 @@ pub struct Action {
     pub measured: Vec<Figure>,
     /// What it changed.
     pub outcome: ActionOutcome,
+    /// Whether it was seen in metrics, and not told: customers do not read of it.
+    pub seen: bool,
     /// Whether it was taken back.
     pub retracted: bool,
+}
+
+impl Action {
+    /// Whether customers read of it: people told it, and did not take it back.
+    pub(super) const fn is_public(&self) -> bool {
+        !self.seen && !self.retracted
+    }
 }
 
 /// What came of an action.
@@ -87,6 +96,8 @@ pub struct WaitingDraft {
     pub post: Post,
     /// Who wrote another text into it, and which.
     pub edited: Option<(String, String)>,
+    /// What it takes in beside the fields of the post.
+    pub(super) takes_in: Said,
 }
 
 /// How the promises of an incident went.
@@ -241,12 +252,18 @@ pub struct Incident {
     pub(super) cause_fired: bool,
     /// Symptoms that are active, counted as they move: a storm asks for it at each of its alerts.
     pub(super) active_symptoms: usize,
-    /// Components with an alert of their own in it, over its life.
-    pub(super) alerting: BTreeSet<ComponentId>,
+    /// Components with an alert of their own in it, over its life, and how many.
+    pub(super) alerting: BTreeMap<ComponentId, usize>,
+    /// Keys of incidents that became a part of it.
+    pub(super) other_keys: BTreeSet<String>,
+    /// Causes that a person took back: no suspect of the same words is taken for the cause again.
+    pub(super) rejected_causes: BTreeSet<String>,
+    /// Since when it is only watched, while it is.
+    pub(super) watched_since: Option<Timestamp>,
     /// The first ETA that was stated of each backlog since it was opened or raised for a slip.
     pub(super) first_etas: BTreeMap<AlertKey, Timestamp>,
-    /// The families of alerts that are or were in it.
-    pub(super) families: BTreeSet<Family>,
+    /// The families of alerts that are or were in it, and how many alerts of each.
+    pub(super) families: BTreeMap<Family, usize>,
     /// Whether responders know that a measurement is missing.
     pub(super) loss_paged: bool,
     /// Whether its start is that of a symptom, not of a cause that was known before.
@@ -311,9 +328,12 @@ impl Incident {
             symptom_seen: false,
             cause_fired: false,
             active_symptoms: 0,
-            alerting: BTreeSet::new(),
+            alerting: BTreeMap::new(),
+            other_keys: BTreeSet::new(),
+            rejected_causes: BTreeSet::new(),
+            watched_since: None,
             first_etas: BTreeMap::new(),
-            families: BTreeSet::new(),
+            families: BTreeMap::new(),
             loss_paged: false,
             started_by_symptom: false,
         })
@@ -371,9 +391,15 @@ impl Incident {
 
     /// What may be said in public of its causes.
     pub fn public_causes(&self) -> BTreeSet<String> {
-        let causes = self.members.values().filter(|m| m.role() == Role::Cause && m.facts.counts);
+        let counts = |m: &Member| m.facts.counts && !self.dismissed.contains(&m.key);
+        let causes = self.members.values().filter(|m| m.role() == Role::Cause && counts(m));
         let named = self.cause.iter().filter(|cause| cause.public).map(|cause| cause.text.clone());
         causes.filter_map(|m| m.facts.public_cause.clone()).chain(named).collect()
+    }
+
+    /// The keys that it is known by.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.key.iter().chain(&self.other_keys)
     }
 
     /// What people did that was not taken back, oldest first.

@@ -27,9 +27,7 @@ use super::{action, escalate, publish, raise, suspects};
 pub(super) fn settle(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(before) = draft.status_before(id) else { return };
     if draft.get(id).is_some_and(Incident::is_open) {
-        date(draft, id, why);
-        show(draft, id, why);
-        introduce(draft, id);
+        recount(draft, id, why);
         suspects::rank(draft, id, why);
         raise::raise(draft, id);
         turn(draft, id, why);
@@ -39,10 +37,20 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     publish::say(draft, id);
 }
 
+/// What its alerts say of it: since when it is, what components show, who may know of it, what it is called.
+pub(super) fn recount(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
+    date(draft, id, why);
+    show(draft, id, why);
+    introduce(draft, id);
+}
+
 /// Whether anything may still follow by itself: it is open, or its last word is not that it is over.
 pub(super) fn is_living(incident: &Incident) -> bool {
     let last_said = incident.posts.last().map(|post| post.item.status);
-    incident.is_open() || last_said.is_some_and(|said| said != Status::Resolved) || incident.draft.is_some()
+    incident.is_open()
+        || last_said.is_some_and(|said| said != Status::Resolved)
+        || incident.draft.is_some()
+        || incident.promise.is_some()
 }
 
 /// When the watch must be looked at.
@@ -236,10 +244,12 @@ fn blockers(incident: &Incident, said: impl Fn(Timestamp) -> String) -> Vec<Stri
 }
 
 /// Whether responders called before should hear of this turn, and under which reason.
-pub(super) fn told_as(before: Status, now: Status) -> Option<PageReason> {
+pub(super) fn told_as(before: Status, incident: &Incident) -> Option<PageReason> {
+    let (now, is_merged) = (incident.status, incident.merged_into.is_some());
     match (before, now) {
         (Status::Monitoring, Status::Investigating | Status::Identified) => Some(PageReason::Reopened),
         (Status::Investigating | Status::Identified, Status::Monitoring) => Some(PageReason::Monitoring),
+        (_, Status::Resolved) if before != Status::Resolved && is_merged => Some(PageReason::Merged),
         (_, Status::Resolved) if before != Status::Resolved => Some(PageReason::Resolved),
         (Status::Resolved, Status::Investigating | Status::Identified) => Some(PageReason::Reopened),
         _ => None,

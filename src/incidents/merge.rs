@@ -10,33 +10,60 @@ use crate::rules::AlertKey;
 use super::command::Refused;
 use super::draft::Draft;
 use super::event::{Exposure, Member, What, Why};
-use super::incident::Incident;
+use super::incident::{Action, Cause, Incident, Note};
 use super::settings::PublishMode;
 use super::{affected, lifecycle, promise, publish};
 
-/// Makes `from` a part of `into`: its alerts, what its components showed, and its promise go over; it ends.
+/// Makes `from` a part of `into`: its alerts, what its components showed, what people did and found, and its promise
+/// go over; it ends.
 pub(super) fn merge(draft: &mut Draft<'_>, from: IncidentId, into: IncidentId, why: &Why) {
-    let Some(ended) = draft.get(from) else { return };
+    let Some(ended) = draft.get(from).cloned() else { return };
     let members: Vec<Member> = ended.members.values().map(|member| Member::clone(member)).collect();
-    let (components, promise, dismissed) = (ended.components.clone(), ended.promise, ended.dismissed.clone());
-    let is_public = ended.exposure == Exposure::Public;
-    draft.push(into, What::Absorbed { from, members, components }, why.clone());
-    for key in dismissed {
-        // Whoever dismissed it meant the alert, wherever it stands.
-        draft.push(into, What::Dismissed { key, by: format!("{from}") }, why.clone());
+    let split_from = draft.incidents().filter(|other| other.id != into && are_apart(&ended, other));
+    let split_from = split_from.map(|other| other.id).collect();
+    let (components, keys) = (ended.components.clone(), ended.keys().cloned().collect());
+    draft.push(into, What::Absorbed { from, members, components, keys, split_from }, why.clone());
+    carry_over(draft, &ended, into, why);
+    if ended.exposure == Exposure::Public
+        && draft.get(into).is_some_and(|it| it.exposure == Exposure::Internal)
+    {
+        draft.push(into, What::Exposed, why.clone());
     }
+    // The last word points to the other one by the title that it has from here on.
+    lifecycle::recount(draft, into, why);
     draft.push(from, What::Merged { into }, why.clone());
     lifecycle::close(draft, from, why);
     publish::merged(draft, from, into, why);
     let Some(survivor) = draft.get(into) else { return };
     let speaks =
         survivor.muted_by.is_none() && promise::gate(draft.config(), survivor).mode != PublishMode::Off;
-    if is_public && survivor.exposure == Exposure::Internal {
-        draft.push(into, What::Exposed, why.clone());
-    }
     // An overdue one was missed by the incident that made it.
-    if let Some(due) = promise.filter(|due| speaks && draft.now() <= *due) {
+    if let Some(due) = ended.promise.filter(|due| speaks && draft.now() <= *due) {
         draft.push(into, What::PromiseTaken { due, from }, why.clone());
+    }
+}
+
+/// What people said of an incident holds for the one that it became a part of.
+fn carry_over(draft: &mut Draft<'_>, ended: &Incident, into: IncidentId, why: &Why) {
+    let by = ended.id.to_string();
+    for key in &ended.dismissed {
+        draft.push(into, What::Dismissed { key: key.clone(), by: by.clone() }, why.clone());
+    }
+    let has_cause = draft.get(into).is_some_and(|incident| incident.cause.is_some());
+    if let Some(Cause { by, text, component, public, .. }) = ended.cause.clone().filter(|_| !has_cause) {
+        draft.push(into, What::CauseNamed { by, text, component, public }, why.clone());
+    }
+    for action in ended.standing_actions() {
+        let Action { by, text, measured, seen, .. } = action.item.clone();
+        let done_at = Some(action.at);
+        draft.push(into, What::Acted { by, text, done_at, measured, seen }, why.clone());
+    }
+    for note in ended.notes.iter().filter(|note| !note.item.retracted) {
+        let Note { by, text, .. } = note.item.clone();
+        draft.push(into, What::Noted { by, text }, why.clone());
+    }
+    for (sink, what) in &ended.stood_down {
+        draft.push(into, What::StoodDown { sink: sink.clone(), what: what.clone() }, why.clone());
     }
 }
 
@@ -94,13 +121,25 @@ pub(super) fn split(
     let new = draft.open(What::Opened { key: None, title, exposure, started_at }, why.clone());
     for member in members {
         let key = member.key.clone();
+        let is_dismissed = draft.get(id).is_some_and(|old| old.dismissed.contains(&key));
         draft.push(new, What::Joined { member }, why.clone());
+        if is_dismissed {
+            draft.push(new, What::Dismissed { key: key.clone(), by: by.to_owned() }, why.clone());
+        }
         draft.push(id, What::Left { key, to: new, by: Some(by.to_owned()) }, why.clone());
     }
     Ok(new)
 }
 
+/// Whether the machine may make `younger` a part of `older`: not where a person took them apart, muted the younger, or
+/// holds something of it.
+pub(super) fn may_merge(younger: &Incident, older: &Incident) -> bool {
+    let is_held =
+        younger.muted_by.is_some() || younger.fixed_status.is_some() || younger.fixed_impact.is_some();
+    younger.is_open() && older.is_open() && !is_held && !are_apart(younger, older)
+}
+
 /// Whether a person took the two apart.
-pub(super) fn are_apart(a: &Incident, b: &Incident) -> bool {
+fn are_apart(a: &Incident, b: &Incident) -> bool {
     a.split_from.contains(&b.id) || b.split_from.contains(&a.id)
 }

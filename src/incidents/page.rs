@@ -118,7 +118,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, at_risk: &[ComponentId]) -> Pag
         held_by: incident.held_by.clone(),
         acknowledged_by: incident.acknowledged_by.clone(),
         start: time(incident.started_at),
-        zone: words.zone(draft.now()),
+        zone: words.zone(incident.started_at),
     }
 }
 

@@ -67,7 +67,11 @@ pub(super) fn next(known: Known<'_>, incident: &Incident) -> Option<Next> {
         return None;
     }
     match gate.mode {
-        PublishMode::Off => None,
+        // Once something was said, its readers hear how it goes on and how it ends.
+        PublishMode::Off if incident.posts.is_empty() && incident.promise.is_none() => None,
+        PublishMode::Off => {
+            promised_or_over(known, incident).map(|Wake { at, why }| Next { at, why, how: How::Post })
+        }
         PublishMode::Auto => {
             due(known, incident, gate).map(|Wake { at, why }| Next { at, why, how: How::Post })
         }
@@ -85,7 +89,7 @@ pub(super) fn occasion(known: Known<'_>, incident: &Incident, now: Timestamp) ->
     let next = next(known, incident)?;
     // After a clock that stepped back the last post lies ahead; what is new must not wait until then.
     let stepped_back = incident.posts.last().is_some_and(|last| now < last.at);
-    let news_now = stepped_back && !news(known, incident).is_empty();
+    let news_now = stepped_back && next.how != How::Hold && !news(known, incident).is_empty();
     if now < next.at && !news_now {
         return None;
     }
@@ -121,8 +125,8 @@ fn due(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Wake> {
     if last.item.status == Status::Resolved && incident.status == Status::Resolved {
         return None;
     }
-    if last.item.kind == PostKind::Muted {
-        return Some(Wake { at: last.at, why: Why::NewFact { fact: "updates go on".to_owned() } });
+    if let Some(wake) = after_silence(incident) {
+        return Some(wake);
     }
     let held_until = gate.most_posts_an_hour.filter(|_| incident.is_open()).and_then(|most| {
         let nth_last = incident.posts.len().checked_sub(usize::try_from(most).ok()?)?;
@@ -138,6 +142,25 @@ fn due(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Wake> {
         Wake { at, why: Why::NewFact { fact: etas.join("; ") } }
     });
     said.into_iter().chain(eta).chain(promised).min_by_key(|wake| wake.at)
+}
+
+/// An open incident that customers know of and that promises nothing any more was muted: it speaks again at once.
+fn after_silence(incident: &Incident) -> Option<Wake> {
+    let last = incident.posts.last().filter(|_| incident.promise.is_none() && incident.is_open())?;
+    Some(Wake { at: last.at, why: Why::NewFact { fact: "updates go on".to_owned() } })
+}
+
+/// The words that a gate does not hold back: what was promised, and the end.
+fn promised_or_over(known: Known<'_>, incident: &Incident) -> Option<Wake> {
+    let settings = &known.config.settings;
+    let promised = promised(settings, incident).map(|(at, due)| Wake { at, why: Why::PromiseDue { due } });
+    let last = incident.posts.last();
+    let over = last.filter(|last| !incident.is_open() && last.item.status != Status::Resolved);
+    let over = over.map(|last| Wake {
+        at: last.at + settings.min_gap,
+        why: Why::NewFact { fact: format!("the incident is {}", incident.status) },
+    });
+    after_silence(incident).into_iter().chain(promised).chain(over).min_by_key(|wake| wake.at)
 }
 
 /// When the first word is due. What is over before that stays unsaid: that is what a hold is for.
@@ -163,7 +186,7 @@ fn to_approve(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Next
     let hold_promised = promised.map(|(at, due)| Next { at, why: Why::PromiseDue { due }, how: How::Hold });
     let draft = match &incident.draft {
         None => draft_due(known, incident, gate),
-        Some(draft) if draft.edited.is_none() && is_outdated(known, incident, &draft.post) => {
+        Some(draft) if draft.edited.is_none() && is_overtaken(known, incident, draft) => {
             let why = Why::NewFact { fact: "what the draft says is not so any more".to_owned() };
             Some(Next { at: draft.revised_at + settings.min_gap, why, how: How::Draft })
         }
@@ -201,8 +224,16 @@ fn fallback(incident: &Incident, gate: &Gate, draft: &WaitingDraft) -> Option<Ne
 fn is_outdated(known: Known<'_>, incident: &Incident, post: &Post) -> bool {
     let shown = affected::public_now(&known.config.graph, incident);
     post.status != incident.status
+        || post.impact != affected::public_impact(incident, &shown)
         || post.title != incident.title
         || post.components.iter().map(|c| (&c.id, c.status)).ne(shown.iter().map(|c| (&c.id, c.status)))
+}
+
+/// Whether a draft that waits does not say all that is known now.
+fn is_overtaken(known: Known<'_>, incident: &Incident, draft: &WaitingDraft) -> bool {
+    is_outdated(known, incident, &draft.post)
+        || draft.takes_in.causes != incident.public_causes()
+        || incident.actions.iter().skip(draft.takes_in.actions).any(|action| action.item.is_public())
 }
 
 /// Until when the update after a post of `at` is promised: a whole minute, late enough to be kept.
@@ -253,7 +284,7 @@ fn facts_news(known: Known<'_>, incident: &Incident) -> Vec<String> {
     }
     let causes = incident.public_causes();
     news.extend(causes.difference(&incident.said.causes).map(|cause| format!("a cause: {cause}")));
-    let done = incident.actions.iter().skip(incident.said.actions).filter(|action| !action.item.retracted);
+    let done = incident.actions.iter().skip(incident.said.actions).filter(|action| action.item.is_public());
     news.extend(done.map(|action| format!("an action: {}", action.item.text)));
     news
 }
@@ -296,12 +327,24 @@ pub(super) fn undrained(incident: &Incident) -> impl Iterator<Item = &Member> {
     incident.active().filter(|member| member.role() == Role::Backlog && member.lost_since().is_none())
 }
 
-/// When backlogs are expected to be drained.
+/// When backlogs are expected to be drained. Of one that is not measured for long enough yet, after a start, what was
+/// said stands.
 pub(super) fn etas(draft: &Draft<'_>, incident: &Incident) -> Vec<Eta> {
-    let etas = outlooks(draft.known(), incident).filter_map(|(member, outlook)| {
-        let band = outlook.eta?;
-        let (alert, component) = (member.key.clone(), member.facts.component.clone());
-        Some(Eta { alert, component, low: band.low, best: band.best, high: band.high })
+    let known: BTreeMap<&AlertKey, Outlook> =
+        outlooks(draft.known(), incident).map(|(member, outlook)| (&member.key, outlook)).collect();
+    let said = |key: &AlertKey| {
+        let last = incident.posts.last()?;
+        last.item.etas.iter().find(|eta| eta.alert == *key && draft.now() < eta.best).cloned()
+    };
+    let etas = undrained(incident).take(BACKLOGS).filter_map(|member| match known.get(&member.key) {
+        None => said(&member.key),
+        Some(outlook) => outlook.eta.map(|band| Eta {
+            alert: member.key.clone(),
+            component: member.facts.component.clone(),
+            low: band.low,
+            best: band.best,
+            high: band.high,
+        }),
     });
     etas.collect()
 }

@@ -81,14 +81,16 @@ pub(super) fn as_written(draft: &mut Draft<'_>, id: IncidentId, by: &str, text: 
         lifecycle::introduce(draft, id);
     }
     let Some(incident) = draft.get(id) else { return };
-    let post = compose(draft, incident, why, PostKind::Written { by: by.to_owned() }, Some(text));
+    let kind = PostKind::Written { by: by.to_owned(), own_words: true };
+    let post = compose(draft, incident, why, kind, Some(text));
     put(draft, id, post, why.clone());
 }
 
 /// The draft that waits, as it is now, or with another text.
 pub(super) fn approved(draft: &mut Draft<'_>, id: IncidentId, by: &str, text: Option<String>, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
-    let post = compose(draft, incident, why, PostKind::Written { by: by.to_owned() }, text.as_deref());
+    let kind = PostKind::Written { by: by.to_owned(), own_words: text.is_some() };
+    let post = compose(draft, incident, why, kind, text.as_deref());
     put(draft, id, post, why.clone());
 }
 
@@ -129,7 +131,13 @@ fn compose(draft: &Draft<'_>, incident: &Incident, why: &Why, kind: PostKind, te
     let impact = affected::public_impact(incident, &components);
     let goes_on = incident.is_open() && kind != PostKind::Muted && incident.muted_by.is_none();
     let next = goes_on.then(|| promise::next_update(&config.settings, incident, draft.now()));
-    let etas = if kind == PostKind::Holding { Vec::new() } else { promise::etas(draft, incident) };
+    // As the text says them.
+    let etas = match kind {
+        PostKind::Update | PostKind::Written { own_words: false, .. } => promise::etas(draft, incident),
+        PostKind::Holding | PostKind::Written { .. } | PostKind::Muted | PostKind::Merged { .. } => {
+            Vec::new()
+        }
+    };
     let mut facts = facts(draft, incident, why);
     facts.impact = impact.as_str();
     facts.affected.clone_from(&affected);
@@ -168,6 +176,8 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
     };
     let happening = matches!(incident.status, Status::Investigating | Status::Identified);
     let last = incident.posts.last().map(|last| last.at);
+    let was_over = |status: Status| matches!(status, Status::Monitoring | Status::Resolved);
+    let said_to_be_over = incident.posts.last().is_some_and(|last| was_over(last.item.status));
     let newly_lost = incident.active().any(|m| m.lost_since().is_some() && last < Some(m.moved_at));
     let unchanged = promise::news(draft.known(), incident).is_empty() && !newly_lost;
     let shown = affected::lasting(&config.graph, incident).into_iter().map(|(name, status, from)| {
@@ -177,7 +187,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
     let recovered = affected::public_now(&config.graph, incident)
         .into_iter()
         .filter(|component| component.status == ComponentStatus::Operational);
-    let actions: Vec<_> = incident.standing_actions().collect();
+    let actions: Vec<_> = incident.actions.iter().filter(|action| action.item.is_public()).collect();
     let skipped = actions.len().saturating_sub(ACTIONS_LISTED);
     // A component that customers do not know stays without a name.
     let backlogs = backlogs(draft, incident, |component| public_name(draft, Some(component)));
@@ -192,7 +202,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         muted: false,
         merged_into: None,
         late,
-        relapsed: happening && incident.breaks > 0,
+        relapsed: happening && said_to_be_over,
         unchanged_since: last.filter(|_| unchanged).map(time),
         affected: String::new(),
         shown: shown.collect(),
@@ -209,7 +219,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         start: time(incident.started_at),
         end: incident.mitigated_at.map(time),
         watch_until: incident.watch_until.filter(|until| now < *until).map(time),
-        zone: words.zone(now),
+        zone: words.zone(incident.started_at),
         next_update: None,
     }
 }
@@ -235,6 +245,7 @@ pub(super) fn backlogs(
     let time = |at| words.time(at, draft.now());
     let outlooks: BTreeMap<_, _> =
         promise::outlooks(draft.known(), incident).map(|(member, outlook)| (&member.key, outlook)).collect();
+    let etas = promise::etas(draft, incident);
     let facts = promise::undrained(incident).map(|member| {
         let outlook = outlooks.get(&member.key);
         BacklogFacts {
@@ -246,7 +257,7 @@ pub(super) fn backlogs(
                 Trend::Stalled => "stalled",
                 Trend::Draining => "draining",
             }),
-            eta: outlook.and_then(|outlook| outlook.eta).map(|eta| EtaFacts {
+            eta: etas.iter().find(|eta| eta.alert == member.key).map(|eta| EtaFacts {
                 low: time(eta.low),
                 best: time(eta.best),
                 high: time(eta.high),

@@ -12,7 +12,7 @@ use crate::rules::{AlertFacts, AlertKey, AlertState, Role};
 
 use super::command::Holdable;
 use super::event::{
-    Event, Exposure, Family, Fixed, Member, Page, PageReason, Post, PostKind, Span, Status, What,
+    Event, Exposure, Family, Fixed, Member, Page, PageReason, Post, PostKind, Raising, Span, Status, What,
 };
 use super::incident::{
     Action, ActionOutcome, Cause, Dated, Escalation, Incident, Note, Said, Undelivered, WaitingDraft,
@@ -33,7 +33,11 @@ impl Incident {
                 self.lose(key, at);
                 self.split_from.extend(by.as_ref().map(|_| *to));
             }
-            What::Absorbed { members, components, .. } => self.absorb(members, components, at),
+            What::Absorbed { members, components, keys, split_from, .. } => {
+                self.absorb(members, components, at);
+                self.other_keys.extend(keys.iter().cloned());
+                self.split_from.extend(split_from);
+            }
             What::Merged { into } => self.merged_into = Some(*into),
             What::Dismissed { key, .. } => self.dismiss(key, true),
             What::Reinstated { key, .. } => self.dismiss(key, false),
@@ -54,7 +58,10 @@ impl Incident {
                 let (by, text, component, public) = (by.clone(), text.clone(), component.clone(), *public);
                 self.cause = Some(Cause { at, by, text, component, public });
             }
-            What::CauseWithdrawn { .. } => self.cause = None,
+            What::CauseWithdrawn { .. } => {
+                self.rejected_causes.extend(self.cause.take().map(|cause| cause.text));
+                self.cause_fired = false;
+            }
             What::Fixed { fixed, .. } => match fixed {
                 Fixed::Status { status } => self.fixed_status = Some(*status),
                 Fixed::Impact { impact } => self.fixed_impact = Some(*impact),
@@ -72,9 +79,10 @@ impl Incident {
             What::NoteRetracted { number, .. } => {
                 nth(&mut self.notes, *number).into_iter().for_each(|note| note.item.retracted = true);
             }
-            What::Acted { by, text, done_at, measured } => {
+            What::Acted { by, text, done_at, measured, seen } => {
                 let (by, text, measured) = (by.clone(), text.clone(), measured.clone());
-                let item = Action { by, text, measured, outcome: ActionOutcome::Open, retracted: false };
+                let (outcome, seen) = (ActionOutcome::Open, *seen);
+                let item = Action { by, text, measured, outcome, seen, retracted: false };
                 self.actions.push(Dated { at: done_at.unwrap_or(at), item });
             }
             What::ActionRetracted { number, .. } => {
@@ -121,11 +129,19 @@ impl Incident {
                 self.promise = Some(self.promise.map_or(*due, |own| own.min(*due)));
             }
             What::Drafted { post } => {
-                // A draft of another status is another word: it waits anew.
-                let same = self.draft.as_ref().filter(|draft| draft.post.status == post.status);
-                let since = same.map_or(at, |draft| draft.since);
+                // A draft of another status is another word, and waits anew, once something was said since it waits:
+                // a status that goes to and fro must not put the first word off for ever.
+                let said_since = |since| self.posts.last().is_some_and(|last| since <= last.at);
+                let since = match &self.draft {
+                    Some(draft) if draft.post.status == post.status || !said_since(draft.since) => {
+                        draft.since
+                    }
+                    _ => at,
+                };
                 let edited = self.draft.take().and_then(|draft| draft.edited);
-                self.draft = Some(WaitingDraft { since, revised_at: at, post: post.clone(), edited });
+                let takes_in = self.known_in_public();
+                self.draft =
+                    Some(WaitingDraft { since, revised_at: at, post: post.clone(), edited, takes_in });
             }
             What::DraftEdited { by, text } => {
                 if let Some(draft) = &mut self.draft {
@@ -159,7 +175,13 @@ impl Incident {
                 self.first_acknowledged_at.get_or_insert(at);
             }
             What::Unacknowledged { .. } => (self.acknowledged_at, self.acknowledged_by) = (None, None),
-            What::SeverityRaised { to, .. } => self.raised = Some(*to),
+            What::SeverityRaised { to, because } => {
+                self.raised = Some(*to);
+                // The next slip counts from what is said from here on.
+                if matches!(because, Raising::EtaSlipped { .. }) {
+                    self.first_etas.clear();
+                }
+            }
             What::Undelivered { delivery, sink, because } => {
                 let lost = Undelivered { sink: sink.clone(), because: because.clone() };
                 self.undelivered.insert(*delivery, lost);
@@ -173,11 +195,19 @@ impl Incident {
     fn moved(&mut self, key: &AlertKey, state: &AlertState, facts: &AlertFacts, at: Timestamp) {
         let Some(known) = self.members.get(key) else { return };
         let mut member = Member::clone(known);
-        // A dismissal is about where it stood.
-        if known.state.name() != state.name() && self.dismissed.contains(key) {
+        // A dismissal is about what it was: what gets worse, or comes back, counts again.
+        let is_firing = |state: &AlertState| matches!(state, AlertState::Firing { .. });
+        let is_worse = known.state.severity() < state.severity();
+        if self.dismissed.contains(key) && (is_worse || is_firing(state) && !is_firing(&known.state)) {
             self.dismiss(key, false);
         }
-        member.worst = state.severity().map_or(member.worst, |now| now.max(member.worst));
+        // What an alert does after the end is no part of what this incident was.
+        if self.is_open() {
+            member.worst = state.severity().map_or(member.worst, |now| now.max(member.worst));
+        }
+        if !state.is_active() {
+            self.first_etas.remove(key);
+        }
         (member.state, member.facts, member.moved_at) = (state.clone(), facts.clone(), at);
         self.take(member, at);
         if self.fixed_resolved && !self.members.values().any(|member| member.is_active()) {
@@ -198,13 +228,38 @@ impl Incident {
             self.cause_fired = true;
             self.identified_at.get_or_insert(at);
         }
-        self.alerting.extend(member.facts.component.clone());
-        self.families.extend(Family::of(&member.key, &member.facts));
+        self.count(&member, 1);
         self.moved_at = at;
-        self.members.insert(member.key.clone(), Arc::new(member));
+        if let Some(before) = self.members.insert(member.key.clone(), Arc::new(member)) {
+            self.count(&before, -1);
+        }
+        self.forget_loss_once_over();
+    }
+
+    /// Counts an alert in for its component and its family, or out.
+    fn count(&mut self, member: &Member, by: isize) {
+        if let Some(component) = member.facts.component.clone() {
+            count(&mut self.alerting, component, by);
+        }
+        if let Some(family) = Family::of(&member.key, &member.facts) {
+            count(&mut self.families, family, by);
+        }
+    }
+
+    /// Once everything is measured again, the next loss is told anew.
+    fn forget_loss_once_over(&mut self) {
         if self.loss_paged {
             let is_lost = self.active().any(|member| member.lost_since().is_some());
             self.loss_paged = is_lost;
+        }
+    }
+
+    /// Without what was dismissed or went elsewhere, its cause may not be known any more.
+    fn forget_cause_without_alert(&mut self) {
+        if self.cause_fired {
+            let counts = |m: &Member| m.facts.counts && !self.dismissed.contains(&m.key);
+            let is_there = self.members.values().any(|m| m.role() == Role::Cause && counts(m));
+            self.cause_fired = is_there;
         }
     }
 
@@ -219,9 +274,9 @@ impl Incident {
         }
         self.dismissed.remove(key);
         self.moved_at = at;
-        self.alerting = self.members.values().filter_map(|member| member.facts.component.clone()).collect();
-        self.families =
-            self.members.values().filter_map(|member| Family::of(&member.key, &member.facts)).collect();
+        self.count(&member, -1);
+        self.forget_loss_once_over();
+        self.forget_cause_without_alert();
     }
 
     fn absorb(&mut self, members: &[Member], components: &BTreeMap<ComponentId, Vec<Span>>, at: Timestamp) {
@@ -251,6 +306,13 @@ impl Incident {
             (false, true) => self.active_symptoms += 1,
             _ => {}
         }
+        self.forget_loss_once_over();
+        self.forget_cause_without_alert();
+    }
+
+    /// What a post of now takes in beside its fields.
+    fn known_in_public(&self) -> Said {
+        Said { actions: self.actions.len(), causes: self.public_causes(), ..self.said.clone() }
     }
 
     fn show(&mut self, component: &ComponentId, status: ComponentStatus, at: Timestamp) {
@@ -266,6 +328,7 @@ impl Incident {
     fn turn(&mut self, from: Status, to: Status, watch_until: Option<Timestamp>, at: Timestamp) {
         self.status = to;
         self.watch_until = watch_until;
+        self.watched_since = (to == Status::Monitoring).then_some(at);
         self.held_by.clear();
         match (from, to) {
             (_, Status::Monitoring) => {
@@ -285,6 +348,8 @@ impl Incident {
                 (self.resolved_at, self.mitigated_at, self.escalation) = (None, None, None);
                 (self.acknowledged_at, self.acknowledged_by) = (None, None);
                 (self.merged_into, self.cause, self.fixed_resolved) = (None, None, false);
+                self.rejected_causes.clear();
+                self.first_etas.clear();
                 self.symptom_seen = 0 < self.active_symptoms;
                 let cause_fires = self.active().any(|member| member.role() == Role::Cause);
                 self.cause_fired = cause_fires;
@@ -316,10 +381,12 @@ impl Incident {
     fn posted(&mut self, post: &Post, at: Timestamp) {
         self.promise = post.next_update_by;
         self.promises.made += u32::from(post.next_update_by.is_some());
-        // A holding statement says that something is wrong, not what; the draft waits on.
+        // A holding statement says that something is wrong, not what, and the draft waits on; a person's own words
+        // need not say what is known either.
+        if matches!(post.kind, PostKind::Update | PostKind::Written { own_words: false, .. }) {
+            self.said = self.known_in_public();
+        }
         if post.kind != PostKind::Holding {
-            self.said =
-                Said { actions: self.actions.len(), causes: self.public_causes(), ..self.said.clone() };
             (self.draft, self.discarded) = (None, None);
         }
         // That it can no longer be told is a word about the ETA too.
@@ -373,6 +440,14 @@ fn is_news(what: &What) -> bool {
         | What::Dismissed { .. }
         | What::Reinstated { .. } => true,
         _ => false,
+    }
+}
+
+/// Counts `key` up or down; what is there no more is not kept.
+fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K, by: isize) {
+    match counts.get(&key).copied().unwrap_or_default().saturating_add_signed(by) {
+        0 => drop(counts.remove(&key)),
+        now => drop(counts.insert(key, now)),
     }
 }
 

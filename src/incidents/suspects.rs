@@ -55,7 +55,7 @@ fn identify(draft: &mut Draft<'_>, id: IncidentId) {
     let (Some(bar), Some(first)) = (draft.config().settings.identify_at, incident.suspects.first()) else {
         return;
     };
-    if bar <= first.score {
+    if bar <= first.score && !incident.rejected_causes.contains(&first.summary) {
         let (text, component) = (first.summary.clone(), first.component.clone());
         let because = format!("the likeliest suspect has a score of {:.2}, and {bar} is enough", first.score);
         let what = What::CauseNamed { by: "suspects".to_owned(), text, component, public: false };

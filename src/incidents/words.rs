@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use chrono::Offset as _;
 use chrono_tz::Tz;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
@@ -219,6 +220,12 @@ impl Words {
             Language::BrazilianPortuguese => "%d/%m/%Y %H:%M",
         };
         match (at.in_zone(self.timezone), now.in_zone(self.timezone)) {
+            // Over a change of the clock the same hour may come twice.
+            (Some(at), Some(now))
+                if at.date_naive() == now.date_naive() && at.offset().fix() != now.offset().fix() =>
+            {
+                at.format("%H:%M GMT%:z").to_string()
+            }
             (Some(at), Some(now)) if at.date_naive() == now.date_naive() => at.format("%H:%M").to_string(),
             (Some(at), _) => at.format(dated).to_string(),
             (None, _) => at.to_rfc3339(),
@@ -268,6 +275,7 @@ impl Words {
                 PageReason::DaemonFailing => "is no longer watched",
                 PageReason::Monitoring => "is only watched from here on",
                 PageReason::Resolved => "is resolved",
+                PageReason::Merged => "is a part of another incident now",
             },
             Language::BrazilianPortuguese => match reason {
                 PageReason::Opened => "foi aberto",
@@ -285,6 +293,7 @@ impl Words {
                 PageReason::DaemonFailing => "não é mais acompanhado",
                 PageReason::Monitoring => "passa a ser apenas monitorado",
                 PageReason::Resolved => "foi resolvido",
+                PageReason::Merged => "agora faz parte de outro incidente",
             },
         }
     }

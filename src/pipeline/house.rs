@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Routes;
-use crate::incidents::{Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, What};
+use crate::incidents::{
+    Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, Status, What,
+};
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
 use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
@@ -84,7 +86,10 @@ pub(super) struct Proposal {
 impl Proposal {
     /// Whether an incident took in an alert that it did not have.
     pub fn grows_an_incident(&self) -> bool {
-        self.batch.events.iter().any(|event| matches!(event.what, What::Joined { .. }))
+        self.batch.events.iter().any(|event| {
+            let reopens = |what: &What| matches!(what, What::StatusChanged { from: Status::Resolved, .. });
+            matches!(event.what, What::Joined { .. } | What::Absorbed { .. }) || reopens(&event.what)
+        })
     }
 }
 
@@ -207,7 +212,12 @@ impl House {
     /// Alerts that fire already. A cause or a backlog that was no reason for an incident may belong to one that
     /// opened or grew since: the book is asked again, and says nothing of those that it has.
     pub(super) fn firing(&self) -> Evaluation {
-        let rows = self.alerts.rows().filter(|row| row.facts.counts && row.state.name() == StateName::Firing);
+        let is_home = |row: &AlertRow| {
+            let mut open = self.book.incidents().filter(|incident| incident.is_open());
+            open.any(|incident| incident.members.contains_key(&row.key))
+        };
+        let fires = |row: &AlertRow| row.facts.counts && row.state.name() == StateName::Firing;
+        let rows = self.alerts.rows().filter(|row| fires(row) && !is_home(row));
         let offer = |row: &AlertRow| Transition {
             key: row.key.clone(),
             from: Some(StateName::Firing),

@@ -62,6 +62,8 @@ enum Work {
     Look,
     /// Ask the book, and tell whoever waits what came of it.
     Book(Input, Option<Asker>),
+    /// Offer the book alerts that fire and have no incident.
+    Offer,
     /// See which rules left.
     Retire,
     /// Ask the journal what became of deliveries.
@@ -157,6 +159,10 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 return Ok(());
             }
             Work::Look => (self.house.read().propose_look(now), None),
+            Work::Offer => {
+                let house = self.house.read();
+                (house.propose(now, &Input::Evaluation(house.firing())), None)
+            }
             Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
             Work::Retire => {
                 let mut house = self.house.write();
@@ -222,7 +228,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         house.apply(proposal);
         if proposal.grows_an_incident() {
             // Each round takes in at least one alert, so this comes to an end.
-            self.waiting.push_back(Work::Book(Input::Evaluation(house.firing()), None));
+            self.waiting.push_back(Work::Offer);
         }
     }
 

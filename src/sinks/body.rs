@@ -269,6 +269,7 @@ fn reason(reason: PageReason) -> &'static str {
         PageReason::AcknowledgementExpired => "acknowledgement_expired",
         PageReason::DraftWaits => "draft_waits",
         PageReason::StoodDown => "stood_down",
+        PageReason::Merged => "merged",
         PageReason::JournalFailing => "journal_failing",
         PageReason::DaemonFailing => "daemon_failing",
         PageReason::Monitoring => "monitoring",

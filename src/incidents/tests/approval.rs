@@ -15,7 +15,7 @@ fn kinds(world: &World) -> Vec<(String, PostKind)> {
 }
 
 fn by_ana() -> PostKind {
-    PostKind::Written { by: "ana".to_owned() }
+    PostKind::Written { by: "ana".to_owned(), own_words: false }
 }
 
 #[test]
@@ -114,4 +114,55 @@ fn at_most_so_many_posts_an_hour_but_for_promises_and_the_end() {
     let at: Vec<String> = world.the().posts.iter().map(|post| said(post.at)).collect();
     assert_eq!(at, ["10:00:00", "10:05:00", "10:34:15"]);
     assert_eq!(world.the().promises.missed, 0);
+}
+
+#[test]
+fn a_gate_that_closes_later_still_lets_out_what_was_promised_and_the_end() {
+    let minor = PolicyMatch { severities: [Minor].into(), ..PolicyMatch::default() };
+    let off = Gate { mode: PublishMode::Off, ..Gate::default() };
+    let publish = Publish { otherwise: Gate::default(), gates: vec![(minor, off)] };
+    let mut world = World::with(Settings { publish, ..Settings::default() }, Vec::new());
+    world.at("09:05", [fires("Errors", Major, "crm")]);
+    world.at("09:12", [fires("Errors", Minor, "crm")]);
+    world.at("09:40", [resolves("Errors")]);
+    world.until(clock("12:00"));
+    let said: Vec<String> = world.the().posts.iter().map(|post| said(post.at)).collect();
+    assert_eq!(said, ["09:05:00", "09:19:15", "09:40:00", "09:55:00"]);
+    assert_eq!(world.last_post().status, Status::Resolved);
+    assert_eq!(world.the().promises.missed, 0);
+    assert_eq!(world.book.next_wake(), None);
+}
+
+#[test]
+fn what_a_person_posts_with_publishing_off_is_followed_up() {
+    let publish = gated(PublishMode::Off, minutes(0));
+    let mut world = World::with(Settings { publish, ..Settings::default() }, Vec::new());
+    world.at("09:05", [fires("Errors", Major, "crm")]);
+    world.command("09:10", CommandKind::Post { text: "We know.".to_owned() });
+    world.at("09:30", [resolves("Errors")]);
+    world.until(clock("12:00"));
+    assert_eq!(world.last_post().status, Status::Resolved);
+    assert_eq!(world.the().promises.missed, 0);
+}
+
+#[test]
+fn a_draft_takes_a_cause_in_that_came_after_it() {
+    let mut world = approving(Fallback::HoldingStatement);
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    let cause = |facts: &mut crate::rules::AlertFacts| facts.public_cause = Some("a full disk".to_owned());
+    world.at("10:02", [super::harness::cause("Disk", Major, "user-db").with(cause)]);
+    world.until(clock("10:04"));
+    let draft = &world.the().draft.as_ref().unwrap().post;
+    assert!(draft.body.contains("a full disk"), "{}", draft.body);
+}
+
+#[test]
+fn a_clock_that_steps_back_brings_no_holding_statement_forward() {
+    let mut world = approving(Fallback::Nothing);
+    world.at("10:00", [fires("Errors", Minor, "crm")]);
+    world.command("10:01", CommandKind::Approve { text: None });
+    world.at("10:05", [fires("Slow", Minor, "desk")]);
+    world.now = clock("09:50");
+    world.ask(&Input::Tick);
+    assert_eq!(world.the().posts.len(), 1);
 }

@@ -116,6 +116,35 @@ fn a_version_that_goes_back_in_metrics_is_an_action() {
         Change { by: None, ..change(clock("11:29"), "crm-consumers", ChangeKind::Rollback, "7.4 → 7.3") };
     world.ask(&Input::Evaluation(Evaluation { transitions: Vec::new(), changes: vec![back] }));
     assert_eq!(world.the().actions[0].item.text, "CRM consumers: 7.4 → 7.3");
+    world.until(clock("12:00"));
+    assert!(
+        world.the().posts.iter().all(|post| !post.item.body.contains("7.3")),
+        "customers do not read of it"
+    );
+}
+
+#[test]
+fn an_action_that_is_told_late_makes_no_claim() {
+    let mut world = World::new();
+    world.at("11:00", [fires("Cpu", Critical, "user-db")]);
+    world.reads("Cpu", 60.0);
+    let told = CommandKind::Action { text: "restarted".to_owned(), at: Some(clock("11:10")) };
+    world.command("11:30", told);
+    world.until(clock("12:30"));
+    assert_eq!(world.the().actions[0].item.outcome, ActionOutcome::Open);
+}
+
+#[test]
+fn after_a_restart_the_last_eta_stands_until_enough_is_measured() {
+    let mut world = World::new();
+    let queue = backlog("Queue", Minor, "analytics").with(|facts| facts.clear = Some(1000.0));
+    world.at("12:00", [fires("Gaps", Major, "analytics"), queue]);
+    a_queue(&mut world, "12:40");
+    let said = world.last_post().etas.clone();
+    assert!(!said.is_empty());
+    world.book = world.restored();
+    world.until(clock("13:05"));
+    assert_eq!(world.last_post().etas, said);
 }
 
 /// A queue that grows for ten minutes and drains for two hours, measured each half minute.

@@ -316,3 +316,16 @@ fn an_alert_that_is_offered_again_joins_what_opened_since_and_is_no_news_else() 
         world.ask(&Input::Evaluation(Evaluation { transitions: vec![again], changes: vec![] })).is_empty()
     );
 }
+
+#[test]
+fn an_alert_that_fires_anew_after_its_incident_is_not_one_that_outlived_it() {
+    let mut world = World::new();
+    world.at("09:05", [cause("Disk", Major, "user-db")]);
+    world.at("09:10", [resolves("Disk")]);
+    world.until(clock("14:00"));
+    assert_eq!(world.the().status, Status::Resolved);
+    // Too little by itself to open anything; then as bad as it was.
+    assert!(pages(&world.at("15:00", [cause("Disk", Minor, "user-db")])).is_empty());
+    world.at("15:05", [cause("Disk", Major, "user-db")]);
+    assert_eq!(world.book.incidents().count(), 2);
+}

@@ -248,3 +248,135 @@ fn a_severity_rises_with_time_and_breadth() {
     world.at("10:40", [fires("Cpu", Minor, "user-db")]);
     assert_eq!(world.incident(2).severity(), Some(Critical), "the database, CRM and Desk");
 }
+
+#[test]
+fn a_dismissed_alert_that_gets_worse_counts_again() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Minor, "crm")]);
+    world.command("10:01", CommandKind::Dismiss { alert: "Errors".to_owned() });
+    assert_eq!(world.the().status, Status::Monitoring);
+    let events = world.at("10:05", [fires("Errors", Critical, "crm")]);
+    assert_eq!((world.the().status, posts(&events).len()), (Status::Investigating, 1));
+    assert_eq!(pages(&events).len(), 1, "responders hear of it");
+}
+
+#[test]
+fn a_dismissed_alert_that_begins_to_recover_is_no_relapse() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Minor, "crm")]);
+    world.command("10:01", CommandKind::Dismiss { alert: "Errors".to_owned() });
+    world.at("10:05", [clears("Errors")]);
+    assert_eq!((world.the().status, world.the().breaks), (Status::Monitoring, 0));
+}
+
+#[test]
+fn a_dismissed_cause_is_no_cause() {
+    let mut world = World::new();
+    let public = |facts: &mut crate::rules::AlertFacts| facts.public_cause = Some("a full disk".to_owned());
+    world.at("10:00", [fires("Errors", Major, "crm"), cause("Disk", Major, "user-db").with(public)]);
+    assert_eq!(world.the().status, Status::Identified);
+    world.command("10:05", CommandKind::Dismiss { alert: "Disk".to_owned() });
+    assert_eq!(world.the().status, Status::Investigating);
+    assert!(!world.last_post().body.contains("a full disk"), "{}", world.last_post().body);
+}
+
+#[test]
+fn a_post_while_it_is_muted_does_not_silence_it_for_good() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    world.command("10:05", CommandKind::Mute);
+    world.command("10:07", CommandKind::Post { text: "We know.".to_owned() });
+    assert!(world.the().promise.is_none());
+    world.command("10:10", CommandKind::Unmute);
+    assert!(world.the().promise.is_some());
+    world.until(clock("11:00"));
+    assert!(5 <= world.the().posts.len());
+}
+
+#[test]
+fn a_cause_that_a_person_took_back_is_not_named_again_by_the_machine() {
+    let mut world = World::with(Settings { identify_at: Some(0.5), ..Settings::default() }, Vec::new());
+    world.now = clock("10:00");
+    let change = Change {
+        at: clock("09:55"),
+        component: Some(id("crm")),
+        kind: ChangeKind::Deploy,
+        version: None,
+        summary: "crm 7".to_owned(),
+        by: None,
+    };
+    world.ask(&Input::Change(change));
+    world.at("10:01", [fires("Errors", Major, "crm")]);
+    assert_eq!(world.the().status, Status::Identified);
+    world.command("10:05", CommandKind::WithdrawCause);
+    world.until(clock("10:30"));
+    assert_eq!(world.the().status, Status::Investigating);
+}
+
+#[test]
+fn what_gets_worse_while_it_is_only_watched_calls_responders() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Minor, "crm")]);
+    world.command("10:01", CommandKind::Status { status: Status::Monitoring });
+    let events = world.at("10:05", [fires("Errors", Critical, "crm")]);
+    assert_eq!(pages(&events), ["10:05:00 Opened → ops, phone"]);
+}
+
+#[test]
+fn resolved_by_a_person_nothing_of_it_counts_before_all_of_it_has_cleared() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Major, "crm"), fires("Slow", Major, "desk")]);
+    world.command("10:05", CommandKind::Resolve);
+    world.at("10:10", [resolves("Errors")]);
+    world.at("10:15", [fires("Errors", Major, "crm")]);
+    assert_eq!(world.the().status, Status::Resolved, "the other one fires still");
+    world.at("10:20", [resolves("Errors"), resolves("Slow")]);
+    world.at("10:25", [fires("Errors", Major, "crm")]);
+    assert_eq!(world.the().status, Status::Investigating);
+}
+
+#[test]
+fn what_people_said_goes_over_when_incidents_merge() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    world.at("10:01", [fires("Gaps", Minor, "analytics")]);
+    let said = |kind| Command { by: "ana".to_owned(), incident: IncidentId(2), kind };
+    let cause = CommandKind::Cause { text: "a bad import".to_owned(), component: None, internal: false };
+    world.ask(&Input::Command(said(cause)));
+    world.ask(&Input::Command(said(CommandKind::Action { text: "import stopped".to_owned(), at: None })));
+    world.at("10:10", [fires("Cpu", Critical, "user-db")]);
+    let survivor = world.incident(1);
+    assert_eq!(survivor.cause.as_ref().map(|cause| cause.text.as_str()), Some("a bad import"));
+    assert_eq!(survivor.actions.len(), 1);
+    assert_eq!(survivor.status, Status::Identified);
+}
+
+#[test]
+fn what_a_person_muted_is_not_merged_by_the_machine() {
+    let mut world = World::new();
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    world.at("10:01", [fires("Gaps", Minor, "analytics")]);
+    world.ask(&Input::Command(Command {
+        by: "ana".to_owned(),
+        incident: IncidentId(2),
+        kind: CommandKind::Mute,
+    }));
+    world.at("10:10", [fires("Cpu", Critical, "user-db")]);
+    assert!(world.incident(2).is_open());
+}
+
+#[test]
+fn a_promise_that_was_taken_over_is_kept_by_an_incident_that_had_said_nothing() {
+    let billing = PolicyMatch { components: [id("crm")].into(), ..PolicyMatch::default() };
+    let held = Gate { after: minutes(60), ..Gate::default() };
+    let publish = Publish { otherwise: Gate::default(), gates: vec![(billing, held)] };
+    let mut world = World::with(Settings { publish, watch: minutes(5), ..Settings::default() }, Vec::new());
+    world.at("10:00", [fires("Errors", Major, "crm")]);
+    world.at("10:01", [fires("Gaps", Minor, "analytics")]);
+    world.at("10:05", [fires("Cpu", Critical, "user-db")]);
+    assert_eq!(world.incident(2).merged_into, Some(IncidentId(1)));
+    world.at("10:06", [resolves("Errors"), resolves("Gaps"), resolves("Cpu")]);
+    world.until(clock("12:00"));
+    assert_eq!(world.incident(1).posts.last().map(|post| post.item.status), Some(Status::Resolved));
+    assert_eq!(world.incident(1).promises.missed, 0);
+}

@@ -156,19 +156,21 @@ fn a_clock_that_steps_back_does_not_keep_news_back() {
 }
 
 #[test]
-fn other_settings_are_taken_on_the_way() {
+fn with_publishing_off_on_the_way_what_was_promised_is_kept_and_nothing_new_is_begun() {
     let mut world = World::new();
     world.at("10:00", [fires("Errors", Major, "crm")]);
     let publish = gated(PublishMode::Off, Duration::ZERO);
     let settings = |publish| std::sync::Arc::new(Settings { publish, ..Settings::default() });
     world.book.reconfigure(settings(publish), platform(), std::sync::Arc::from([]), Vec::new());
-    assert!(posts(&world.until(clock("10:30"))).is_empty());
-    world.book.reconfigure(
-        settings(Settings::default().publish),
-        platform(),
-        std::sync::Arc::from([]),
-        Vec::new(),
+    world.at("10:05", [fires("Slow", Major, "desk"), fires("Late", Major, "billing")]);
+    assert_eq!(
+        posts(&world.until(clock("10:30"))),
+        ["10:14:15 investigating", "10:28:15 investigating"],
+        "news waits for what was promised"
     );
-    assert_eq!(posts(&world.until(clock("10:31"))).len(), 1);
-    assert_eq!(world.the().promises.missed, 1);
+    assert!(world.incident(2).posts.is_empty());
+    let publish = Settings::default().publish;
+    world.book.reconfigure(settings(publish), platform(), std::sync::Arc::from([]), Vec::new());
+    world.until(clock("10:31"));
+    assert_eq!((world.incident(2).posts.len(), world.incident(1).promises.missed), (1, 0));
 }

@@ -31,7 +31,7 @@ impl PostView {
         let (kind, by) = match &post.kind {
             PostKind::Update => ("update", None),
             PostKind::Holding => ("holding", None),
-            PostKind::Written { by } => ("written", Some(by.clone())),
+            PostKind::Written { by, .. } => ("written", Some(by.clone())),
             PostKind::Muted => ("muted", None),
             PostKind::Merged { .. } => ("merged", None),
         };
