@@ -29,6 +29,11 @@ const Z_95: f64 = 1.96;
 /// A time further ahead than this is worth nothing.
 const FAR_AWAY: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// A band over a longer stretch may be so much wider by chance.
+const WIDER_AT_MOST: f64 = 1.25;
+/// What is left of a width of nothing after rounding.
+const EXACT: f64 = 1e-6;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where a backlog is going.
@@ -108,7 +113,7 @@ impl Depths {
             let is_whole = from == 0;
             if let Some(longer) = Slope::of(&self.measured.range(from..).copied().collect::<Vec<_>>(), last) {
                 match known {
-                    Some(shorter) if !longer.agrees(&shorter) => return known,
+                    Some(shorter) if !longer.goes_on_as(&shorter) => return known,
                     _ => known = Some(longer),
                 }
             }
@@ -160,9 +165,12 @@ impl Slope {
         })
     }
 
-    /// Whether the bands of the two meet.
-    fn agrees(&self, other: &Self) -> bool {
-        self.low <= other.high && other.low <= self.high
+    /// Whether this slope, over a longer stretch, is the same as the shorter one: their bands meet, and more depths
+    /// made the band narrower, as they do where nothing else happens.
+    fn goes_on_as(&self, shorter: &Self) -> bool {
+        let meet = self.low <= shorter.high && shorter.low <= self.high;
+        let width = |slope: &Self| slope.high - slope.low;
+        meet && width(self) <= width(shorter) * WIDER_AT_MOST + shorter.best.abs() * EXACT
     }
 
     /// When a line that falls reaches `goal`, rounded to what it is worth.
@@ -254,6 +262,17 @@ mod tests {
         assert_eq!(outlook.trend, Trend::Draining);
         let best = outlook.eta.expect("it drains").best;
         assert!(minute(109.5) <= best && best <= minute(129.5), "{best}");
+    }
+
+    #[test]
+    fn once_it_drains_it_does_so_at_every_later_look() {
+        let bent = |m: f64| if m < 20.0 { 2500.0 * m } else { 50_000.0 - 700.0 * (m - 20.0) };
+        for noise in [0.0, 0.01] {
+            for minute in 32..80 {
+                let outlook = after(f64::from(minute), noise, bent).expect("enough is known");
+                assert_eq!(outlook.trend, Trend::Draining, "with noise {noise} at minute {minute}");
+            }
+        }
     }
 
     #[test]

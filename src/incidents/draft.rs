@@ -102,6 +102,12 @@ impl<'a> Draft<'a> {
         self.book.get(id).map(|known| known.status).or_else(|| self.get(id).map(|_| Status::Investigating))
     }
 
+    /// The reason for the last event of its kind that this decision has of an incident.
+    pub(super) fn why(&self, id: IncidentId, kind: impl Fn(&What) -> bool) -> Option<Why> {
+        let mut events = self.events.iter().rev();
+        events.find(|event| event.incident == id && kind(&event.what)).map(|event| event.why.clone())
+    }
+
     /// All incidents as they would be, from the oldest to the newest.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
         let known = self.book.incidents().map(|known| self.touched.get(&known.id).unwrap_or(known));

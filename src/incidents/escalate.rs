@@ -154,6 +154,8 @@ fn tell_loss(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
 fn tell_turn(draft: &mut Draft<'_>, id: IncidentId, before: Status, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
     let Some(reason) = lifecycle::told_as(before, incident.status) else { return };
+    let turned = draft.why(id, |what| matches!(what, What::StatusChanged { .. }));
+    let why = turned.as_ref().unwrap_or(why);
     if !reason.calls() {
         let to = incident.called();
         return call(draft, id, reason, 0, to, why.clone());
@@ -181,7 +183,8 @@ fn start(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
         None => PageReason::Opened,
     };
     if select(draft.config(), incident, severity).is_some() {
-        draft.push(id, What::Escalating { severity, reason }, why.clone());
+        let raised = draft.why(id, |what| matches!(what, What::SeverityRaised { .. }));
+        draft.push(id, What::Escalating { severity, reason }, raised.unwrap_or_else(|| why.clone()));
     }
 }
 
@@ -194,7 +197,8 @@ fn climb(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     for (due, number, sinks) in steps.into_iter().filter(|(due, ..)| *due <= now) {
         let first = due == started_at;
         let reason = if first { reason } else { PageReason::NotAcknowledged };
-        let why = if first { why.clone() } else { Why::NobodyAcknowledged };
+        let started = draft.why(id, |what| matches!(what, What::Escalating { .. }));
+        let why = if first { started.unwrap_or_else(|| why.clone()) } else { Why::NobodyAcknowledged };
         call(draft, id, reason, number, sinks, why);
     }
 }

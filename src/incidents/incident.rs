@@ -200,6 +200,8 @@ pub struct Incident {
     pub muted_by: Option<String>,
     /// A post that waits for a person's word.
     pub draft: Option<WaitingDraft>,
+    /// The draft that a person threw away, until something else is said: the same is not drafted again.
+    pub discarded: Option<Post>,
     /// The least severity that it has, whatever its alerts say.
     pub raised: Option<Severity>,
     /// Sinks that are left alone, since somebody changed there what we had written, and what they did.
@@ -288,6 +290,7 @@ impl Incident {
             fixed_resolved: false,
             muted_by: None,
             draft: None,
+            discarded: None,
             raised: None,
             stood_down: BTreeMap::new(),
             adopted: BTreeMap::new(),

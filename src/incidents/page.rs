@@ -47,30 +47,17 @@ pub(super) fn compose(
         title: incident.title.clone(),
         status: incident.status,
         severity: incident.severity().or_else(worst).unwrap_or(Severity::Minor),
-        summary: format!("{} {}: {} ({why})", incident.id, word(reason), incident.title),
+        summary: format!(
+            "{} {}: {} ({why})",
+            incident.id,
+            draft.config().words.reason(reason),
+            incident.title
+        ),
         details: draft.config().words.page(&facts(draft, incident, &at_risk)),
         components: affected::now(graph, incident, concerned.into_iter()),
         runbooks: runbooks.into_iter().take(RUNBOOKS_LISTED).map(str::to_owned).collect(),
         started_at: incident.started_at,
         suspects: incident.suspects.clone(),
-    }
-}
-
-const fn word(reason: PageReason) -> &'static str {
-    match reason {
-        PageReason::Opened => "opened",
-        PageReason::NotAcknowledged => "is not acknowledged",
-        PageReason::SeverityRaised => "got worse",
-        PageReason::Reopened => "came back",
-        PageReason::MeasurementLost => "is no longer fully measured",
-        PageReason::DeliveryFailed => "could not be told everywhere",
-        PageReason::AcknowledgementExpired => "was acknowledged, but nothing was heard since",
-        PageReason::DraftWaits => "has a post that waits for your approval",
-        PageReason::StoodDown => "was changed by a person elsewhere and is left alone there",
-        PageReason::JournalFailing => "cannot be written down",
-        PageReason::DaemonFailing => "is no longer watched",
-        PageReason::Monitoring => "is only watched from here on",
-        PageReason::Resolved => "is resolved",
     }
 }
 

@@ -176,6 +176,10 @@ fn to_approve(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Next
 /// When a draft is to be made: as a post would be, but a promised one early enough for a person to read it.
 fn draft_due(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Next> {
     let Wake { at, why } = due(known, incident, gate)?;
+    let is_promised = matches!(why, Why::PromiseDue { .. });
+    if incident.discarded.as_ref().is_some_and(|post| !is_promised && !is_outdated(known, incident, post)) {
+        return None;
+    }
     let at = match (&why, incident.posts.last()) {
         (Why::PromiseDue { .. }, Some(last)) => {
             let halfway = last.at + at.since(last.at) / 2;

@@ -121,7 +121,9 @@ impl Incident {
                 self.promise = Some(self.promise.map_or(*due, |own| own.min(*due)));
             }
             What::Drafted { post } => {
-                let since = self.draft.as_ref().map_or(at, |draft| draft.since);
+                // A draft of another status is another word: it waits anew.
+                let same = self.draft.as_ref().filter(|draft| draft.post.status == post.status);
+                let since = same.map_or(at, |draft| draft.since);
                 let edited = self.draft.take().and_then(|draft| draft.edited);
                 self.draft = Some(WaitingDraft { since, revised_at: at, post: post.clone(), edited });
             }
@@ -130,7 +132,9 @@ impl Incident {
                     draft.edited = Some((by.clone(), text.clone()));
                 }
             }
-            What::DraftDropped { .. } => self.draft = None,
+            What::DraftDropped { by } => {
+                self.discarded = self.draft.take().filter(|_| by.is_some()).map(|draft| draft.post);
+            }
             What::Muted { by } => self.muted_by = Some(by.clone()),
             What::Unmuted { .. } => self.muted_by = None,
             _ => {}
@@ -316,9 +320,11 @@ impl Incident {
         if post.kind != PostKind::Holding {
             self.said =
                 Said { actions: self.actions.len(), causes: self.public_causes(), ..self.said.clone() };
-            self.draft = None;
+            (self.draft, self.discarded) = (None, None);
         }
-        if !post.etas.is_empty() {
+        // That it can no longer be told is a word about the ETA too.
+        let told_before = self.posts.last().is_some_and(|last| !last.item.etas.is_empty());
+        if !post.etas.is_empty() || told_before {
             self.said.eta_at = Some(at);
         }
         for eta in &post.etas {

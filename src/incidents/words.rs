@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::model::{ComponentStatus, Timestamp};
 
+use super::event::PageReason;
 use super::settings::{Language, Settings};
 
 mod figure;
@@ -247,6 +248,44 @@ impl Words {
         match self.language {
             Language::English => "Service incident",
             Language::BrazilianPortuguese => "Incidente no serviço",
+        }
+    }
+
+    /// Why responders are told, as what is said of the incident.
+    pub(super) const fn reason(&self, reason: PageReason) -> &'static str {
+        match self.language {
+            Language::English => match reason {
+                PageReason::Opened => "opened",
+                PageReason::NotAcknowledged => "is not acknowledged",
+                PageReason::SeverityRaised => "got worse",
+                PageReason::Reopened => "came back",
+                PageReason::MeasurementLost => "is no longer fully measured",
+                PageReason::DeliveryFailed => "could not be told everywhere",
+                PageReason::AcknowledgementExpired => "was acknowledged, but nothing was heard since",
+                PageReason::DraftWaits => "has a post that waits for your approval",
+                PageReason::StoodDown => "was changed by a person elsewhere and is left alone there",
+                PageReason::JournalFailing => "cannot be written down",
+                PageReason::DaemonFailing => "is no longer watched",
+                PageReason::Monitoring => "is only watched from here on",
+                PageReason::Resolved => "is resolved",
+            },
+            Language::BrazilianPortuguese => match reason {
+                PageReason::Opened => "foi aberto",
+                PageReason::NotAcknowledged => "não foi assumido",
+                PageReason::SeverityRaised => "piorou",
+                PageReason::Reopened => "voltou",
+                PageReason::MeasurementLost => "não está mais totalmente medido",
+                PageReason::DeliveryFailed => "não pôde ser informado em todos os lugares",
+                PageReason::AcknowledgementExpired => "foi assumido, mas nada se ouviu desde então",
+                PageReason::DraftWaits => "tem uma mensagem que aguarda sua aprovação",
+                PageReason::StoodDown => {
+                    "foi alterado por uma pessoa em outro lugar e lá não será mais tocado"
+                }
+                PageReason::JournalFailing => "não pode ser registrado",
+                PageReason::DaemonFailing => "não é mais acompanhado",
+                PageReason::Monitoring => "passa a ser apenas monitorado",
+                PageReason::Resolved => "foi resolvido",
+            },
         }
     }
 

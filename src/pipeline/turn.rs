@@ -156,8 +156,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                     .extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report), None)));
                 return Ok(());
             }
-            Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
             Work::Look => (self.house.read().propose_look(now), None),
+            Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
             Work::Retire => {
                 let mut house = self.house.write();
                 let retired = house.retired(now);

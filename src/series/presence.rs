@@ -36,7 +36,7 @@ impl Window {
         at: Timestamp,
     ) -> Presence {
         let Some(target) = self.targets.get(key) else { return self.presence_of_unknown_target() };
-        if let Some(failing) = target.failing() {
+        if let Some(failing) = target.failing(at) {
             return failing;
         }
         let series = self.store.find(labels).and_then(|id| Some((id, self.store.get(id)?)));

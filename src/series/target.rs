@@ -112,8 +112,8 @@ impl Target {
         self.health.kept = 0;
     }
 
-    /// What its scrapes alone say of one of its series, be it on the page or not: `None` where they go well.
-    pub(super) fn failing(&self) -> Option<Presence> {
+    /// What its scrapes alone say at `at` of one of its series, be it on the page or not: `None` where they go well.
+    pub(super) fn failing(&self, at: Timestamp) -> Option<Presence> {
         if let Some(since) = self.left {
             return Some(Presence::Ended { since });
         }
@@ -122,8 +122,17 @@ impl Target {
             (last_ok, Some(_)) => Some(
                 last_ok.or(self.first_try).map_or(Presence::Warming, |since| Presence::Missing { since }),
             ),
+            (last_ok, None) if self.is_overdue(at) => last_ok.map(|since| Presence::Missing { since }),
             (_, None) => None,
         }
+    }
+
+    /// Whether no scrape came for longer than one that was left out explains: the process slept, or the clock was set
+    /// ahead, and what was measured last is too old to say anything.
+    fn is_overdue(&self, at: Timestamp) -> bool {
+        // One may be under way for an interval, and the one before it took its time.
+        let longest = 3 * self.health.interval.max(Duration::from_secs(1));
+        self.health.last_try.is_some_and(|last| longest < at.since(last))
     }
 
     /// Whether the `window` before `at` is free of gaps, for a target that is not failing.
@@ -139,6 +148,7 @@ impl Target {
     pub(super) fn report_presence(&self, window: Duration, at: Timestamp) -> Presence {
         match (self.left, self.first_try) {
             (Some(since), _) => Presence::Ended { since },
+            (None, Some(_)) if self.is_overdue(at) => Presence::Warming,
             (None, Some(first)) if first + window <= at => Presence::Whole,
             (None, _) => Presence::Warming,
         }

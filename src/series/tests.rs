@@ -358,6 +358,19 @@ fn scrapes_that_were_left_out_are_a_gap() {
 }
 
 #[test]
+fn what_was_measured_long_ago_says_nothing() {
+    let mut window = wanting(&["a", "up"]);
+    for seconds in [0, 15, 30] {
+        window.ingest(page("t", seconds, &[("a", 1.0)]));
+    }
+    let up = Feed { labels: labels("up"), origin: Origin::Report(key("t")) };
+    assert_eq!(presence(&window, &feed("a", "t"), 0, 45), Presence::Whole);
+    // The clock was set ahead by an hour, and the next scrape has not come yet.
+    assert_eq!(presence(&window, &feed("a", "t"), 0, 3645), Presence::Missing { since: at(30) });
+    assert_eq!(presence(&window, &up, 0, 3645), Presence::Warming);
+}
+
+#[test]
 fn a_series_gone_from_a_good_page_has_ended() {
     let mut window = wanting(&["a", "b"]);
     let a = feed("a", "t");
