@@ -28,7 +28,13 @@ impl Labels {
 
     /// Begins a set from this one.
     pub fn edit(&self) -> LabelsBuilder {
-        LabelsBuilder(self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+        LabelsBuilder(self.0.to_vec())
+    }
+
+    /// Whether it is the very same set, shared with `other`: found out without looking at a label. Another set of the
+    /// same labels is equal to it all the same.
+    pub fn is_the_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The value of label `name`, where it has one.
@@ -127,9 +133,9 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
-/// A set of labels in the making.
+/// A set of labels in the making: sorted by name, each name once.
 #[derive(Debug, Clone, Default)]
-pub struct LabelsBuilder(BTreeMap<Arc<str>, Arc<str>>);
+pub struct LabelsBuilder(Vec<(Arc<str>, Arc<str>)>);
 
 impl LabelsBuilder {
     /// Sets `name` to `value`; an empty value removes it, as a label without a value is no label.
@@ -141,16 +147,17 @@ impl LabelsBuilder {
 
     /// As `set`, in place.
     pub fn put(&mut self, name: &str, value: &str) {
-        if value.is_empty() {
-            self.0.remove(name);
-        } else {
-            self.0.insert(name.into(), value.into());
+        match (self.place(name), value.is_empty()) {
+            (Ok(at), true) => drop(self.0.remove(at)),
+            (Ok(at), false) => self.0[at].1 = value.into(),
+            (Err(_), true) => {}
+            (Err(at), false) => self.0.insert(at, (name.into(), value.into())),
         }
     }
 
     /// The value of `name` as it stands.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| &**value)
+        self.place(name).ok().map(|at| &*self.0[at].1)
     }
 
     /// The names and values as they stand.
@@ -158,9 +165,13 @@ impl LabelsBuilder {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(have, _)| (**have).cmp(name))
+    }
+
     /// The finished set.
     pub fn build(self) -> Labels {
-        Labels(self.0.into_iter().collect())
+        Labels(self.0.into())
     }
 }
 
@@ -174,6 +185,14 @@ mod tests {
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("a", "1"), ("b", "2")]);
         assert_eq!(labels.get("b"), Some("2"));
         assert_eq!(labels.get("c"), None);
+    }
+
+    #[test]
+    fn a_label_that_is_set_again_has_its_last_value() {
+        let labels =
+            Labels::empty().edit().set("b", "1").set("a", "1").set("b", "2").set("c", "3").set("a", "");
+        assert_eq!((labels.get("b"), labels.get("a")), (Some("2"), None));
+        assert_eq!(labels.build().iter().collect::<Vec<_>>(), [("b", "2"), ("c", "3")]);
     }
 
     #[test]

@@ -156,9 +156,10 @@ impl House {
     }
 
     /// What should happen now that rules gave `outcomes`.
-    pub(super) fn propose_evaluation(&mut self, now: Timestamp, outcomes: Vec<Outcome>) -> Proposal {
+    pub(super) fn propose_evaluation(&mut self, now: Timestamp, mut outcomes: Vec<Outcome>) -> Proposal {
         let readings = Readings {
-            alerts: outcomes.iter().flat_map(|outcome| outcome.readings.iter().cloned()).collect(),
+            // Nobody asks for them again, and there is one for each alert that could fire.
+            alerts: outcomes.iter_mut().flat_map(|outcome| std::mem::take(&mut outcome.readings)).collect(),
             explained: outcomes.iter().flat_map(|outcome| outcome.explained.iter().cloned()).collect(),
             gone: outcomes.iter().flat_map(|outcome| outcome.forgotten.iter().cloned()).collect(),
         };

@@ -78,6 +78,10 @@ fn finished(expr: &Expr, points: Vec<Point>) -> Result<Vec<Element>, EvalError> 
         feeds: point.feeds.0,
     };
     let mut elements: Vec<Element> = points.into_iter().map(name_off).collect();
+    // As a selector gives them: each once and in order already.
+    if elements.is_sorted_by(|a, b| a.labels < b.labels) {
+        return Ok(elements);
+    }
     let mut order: Vec<&Labels> = elements.iter().map(|element| &element.labels).collect();
     order.sort_unstable();
     if let Some(twice) = order.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -85,14 +89,15 @@ fn finished(expr: &Expr, points: Vec<Point>) -> Result<Vec<Element>, EvalError> 
             format!("vector cannot contain metrics with the same labelset; {} is there twice", twice[0]);
         return Err(EvalError::new(expr.span(), what));
     }
-    let sorts = matches!(
-        expr.without_parens(),
-        Expr::Call(Call { function: Function::Sort | Function::SortDesc, .. })
-    );
-    if !sorts {
+    if !sorts(expr) {
         elements.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
     }
     Ok(elements)
+}
+
+/// Whether the order of elements is a part of the result.
+fn sorts(expr: &Expr) -> bool {
+    matches!(expr.without_parens(), Expr::Call(Call { function: Function::Sort | Function::SortDesc, .. }))
 }
 
 /// One evaluation.

@@ -187,3 +187,83 @@ fn sides(stretch: &[Pair]) -> (Vec<usize>, Vec<usize>) {
     }
     (gone, new)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::replay::play;
+
+    const WORLD: &str = "\
+start 2026-03-01 09:00 UTC
+rules <<
+groups: [{name: g, interval: 1m, rules: [{detect: Errors, expr: errors, above: {minor: 5}, for: 1m}]}]
+>>
+load 1m
+  errors 0 9x2 0 9x2
+";
+
+    fn blessed(answers: &str) -> String {
+        let played = play(Path::new("a.scn"), &format!("{WORLD}{answers}")).unwrap();
+        let (head, tail) = played.blessed.split_at(WORLD.len());
+        assert_eq!(head, WORLD);
+        let again = play(Path::new("a.scn"), &played.blessed).unwrap();
+        assert_eq!((again.differences.as_str(), again.blessed == played.blessed), ("", true));
+        tail.to_owned()
+    }
+
+    #[test]
+    fn answers_go_below_expect() {
+        let expected = "\
+# what it says
+expect alerts
+at 09:01   alerts  Errors pending
+at 09:02   alerts  Errors firing minor
+at 09:04   alerts  Errors resolved
+at 09:05   alerts  Errors pending
+at 09:06   alerts  Errors firing minor
+check
+";
+        assert_eq!(blessed("# what it says\nexpect alerts\ncheck\n"), expected);
+    }
+
+    #[test]
+    fn words_that_fit_and_comments_stay_and_the_rest_is_put_right() {
+        let answers = "\
+at 09:01 alerts … pending     # first
+# a thought
+at 09:02 alerts Errors firing critical   # too high
+at 09:03 alerts Errors resolved
+never said \"x\"
+at 09:05 alerts Errors pending
+at 09:06 alerts Errors firing minor
+at 09:07 alerts Errors resolved   # not any more
+";
+        let expected = "\
+at 09:01   alerts  … pending   # first
+# a thought
+at 09:02   alerts  Errors firing minor   # too high
+at 09:04   alerts  Errors resolved
+never said \"x\"
+at 09:05   alerts  Errors pending
+at 09:06   alerts  Errors firing minor
+# not any more
+";
+        assert_eq!(blessed(answers), expected);
+    }
+
+    #[test]
+    fn what_is_new_goes_where_its_time_is() {
+        let expected = "\
+at 09:01   alerts  Errors pending
+at 09:02   alerts  Errors firing minor
+at 09:04   alerts  Errors resolved
+at 09:05   alerts  Errors pending
+at 09:06   alerts  Errors firing minor
+";
+        assert_eq!(
+            blessed("at 09:01 alerts Errors pending\nat 09:06 alerts Errors firing minor\n"),
+            expected
+        );
+    }
+}

@@ -53,6 +53,11 @@ impl VirtualClock {
         self.inner().now
     }
 
+    /// What the wall clock shows at `at` of true time, unless it jumps before.
+    pub fn wall_at(&self, at: Timestamp) -> Timestamp {
+        shifted(at, self.inner().ahead_ms)
+    }
+
     /// When, in true time, the first sleeper is to be woken.
     pub fn next_wake(&self) -> Option<Timestamp> {
         let inner = self.inner();

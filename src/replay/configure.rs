@@ -80,11 +80,16 @@ fn add_rules(scenario: &Scenario, config: &mut Config) -> Result<(), Problems> {
 
 fn unknown_names(scenario: &Scenario, config: &Config) -> Problems {
     let mut problems = Problems::new();
-    for mood in &scenario.moods {
+    let reporting = scenario.happenings.iter().filter_map(|happening| match &happening.what {
+        Deed::Report { sink: (sink, place), .. } => Some((sink, *place)),
+        _ => None,
+    });
+    let moods = scenario.moods.iter().map(|mood| (&mood.sink, mood.place));
+    for (sink, place) in moods.chain(reporting) {
         let known = || config.sinks.iter().map(|sink| sink.name.as_str());
-        if !known().any(|name| name == mood.sink.as_str()) {
-            let problem = scenario.source.problem(mood.place, format!("there is no sink `{}`", mood.sink));
-            problems.add(hinted(problem, suggest::hint(mood.sink.as_str(), known())));
+        if !known().any(|name| name == sink.as_str()) {
+            let wrong = scenario.source.problem(place, format!("there is no sink `{sink}`"));
+            problems.add(hinted(wrong, suggest::hint(sink.as_str(), known())));
         }
     }
     for happening in &scenario.happenings {

@@ -21,7 +21,8 @@ use super::views;
 const AFTERMATH: Duration = Duration::from_mins(1);
 
 /// What was broken.
-pub fn broken(record: &Record, calendar: &Calendar, end: Timestamp) -> Vec<String> {
+pub fn broken(record: &Record, calendar: &Calendar) -> Vec<String> {
+    let end = record.ended_at;
     let mut broken = promises(record, calendar, end);
     broken.extend(order(record));
     broken.extend(lost(record, calendar, end));

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 
 use crate::delivery::{Attempt, Fate};
-use crate::incidents::{Command, SinkReport};
+use crate::incidents::{Command, SinkNews, SinkReport};
 use crate::journal::{Batch, DeliveryStatus, Journal, JournalError, Memory, Snapshot};
-use crate::model::{SinkName, Timestamp};
+use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 
 /// Something that was written, or said in vain.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub enum Entry {
 pub struct Ledger {
     memory: Memory,
     fails: Arc<AtomicBool>,
+    /// What sinks have to tell, until the book has taken it in.
+    reports: Arc<Mutex<Vec<SinkReport>>>,
     entries: Arc<Mutex<Vec<Entry>>>,
 }
 
@@ -57,6 +59,17 @@ impl Ledger {
         self.fails.store(fails, SeqCst);
     }
 
+    /// A sink has something to tell about an incident: of the last message that it got of it.
+    pub fn report(&self, at: Timestamp, incident: IncidentId, sink: &SinkName, news: SinkNews) {
+        let all = self.memory.deliveries(usize::MAX).now_or_never().and_then(Result::ok).unwrap_or_default();
+        let last = all
+            .iter()
+            .map(|status| &status.delivery)
+            .find(|one| one.sink == *sink && one.incident == incident);
+        let delivery = last.map_or(DeliveryId(0), |last| last.id);
+        locked(&self.reports).push(SinkReport { delivery, incident, sink: sink.clone(), at, news });
+    }
+
     /// What a house that starts now finds, however the journal is doing: a process that cannot read its journal does
     /// not start, and there is nothing to replay then.
     pub fn snapshot(&self) -> Snapshot {
@@ -66,12 +79,12 @@ impl Ledger {
 
     /// All that was written, in order.
     pub fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.entries).clone()
     }
 
     /// Adds what was not written, and belongs into the story all the same.
     pub fn note(&self, entry: Entry) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        locked(&self.entries).push(entry);
     }
 
     fn well(&self) -> Result<&Memory, JournalError> {
@@ -80,9 +93,15 @@ impl Ledger {
     }
 }
 
+/// Nothing between two changes of these lists can panic.
+fn locked<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Journal for Ledger {
     async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
         self.well()?.commit(now, batch.clone()).await?;
+        locked(&self.reports).retain(|report| !batch.fates_read.contains(&report.delivery));
         if !batch.is_empty() {
             self.note(Entry::Committed { at: now, batch });
         }
@@ -113,7 +132,9 @@ impl Journal for Ledger {
     }
 
     async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        self.well()?.unread_fates().await
+        let mut unread = self.well()?.unread_fates().await?;
+        unread.extend(locked(&self.reports).iter().cloned());
+        Ok(unread)
     }
 
     async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {

@@ -38,9 +38,12 @@ pub struct Record {
     pub config: Config,
     /// How much time went by in the scenario.
     pub lasted: Duration,
+    /// What the wall clock showed at the end.
+    pub ended_at: Timestamp,
     /// What is odd about the configuration.
     pub warnings: Problems,
-    /// Times between which promises may be missed: the process was away, could not commit, or its clock jumped.
+    /// Times of the wall clock between which promises may be missed: the process was away, could not commit, or its
+    /// clock jumped.
     pub disturbances: Vec<(Timestamp, Timestamp)>,
 }
 
@@ -143,7 +146,7 @@ impl<'a> World<'a> {
             self.start_process();
             self.go_on()?;
         }
-        let pages = self.targets.take_due(now);
+        let pages = self.targets.take_due(now, &self.clock);
         if let Some(process) = self.process.as_ref().filter(|_| !pages.is_empty()) {
             pages.into_iter().for_each(|page| process.send(Inbound::Scrape(ScrapeEvent::Page(page))));
             self.go_on()?;
@@ -162,10 +165,15 @@ impl<'a> World<'a> {
                 let incident = incident.or_else(|| self.youngest_open()).unwrap_or(IncidentId(1));
                 self.command(Command { by: by.clone(), incident, kind: kind.clone() });
             }
+            Deed::Report { sink: (sink, _), incident, news } => {
+                let incident = incident.or_else(|| self.youngest_open()).unwrap_or(IncidentId(1));
+                self.ledger.report(self.clock.now(), incident, sink, news.clone());
+                self.send(Inbound::Fates);
+            }
             Deed::Change(change, _) => self.send(Inbound::Change(change.clone(), None)),
             Deed::Down(until) => {
                 self.process = None;
-                self.disturbances.push((now, *until));
+                self.disturbances.push((self.clock.now(), self.clock.wall_at(*until)));
                 if *until <= now {
                     self.start_process();
                 } else {
@@ -173,20 +181,20 @@ impl<'a> World<'a> {
                 }
             }
             Deed::Jump(by_ms) => {
-                let before = now;
+                let before = self.clock.now();
                 self.clock.jump(*by_ms);
-                let length = Duration::from_millis(by_ms.unsigned_abs());
-                self.disturbances.push((before - length, before + length));
+                let after = self.clock.now();
+                self.disturbances.push((before.min(after), before.max(after)));
             }
             Deed::Reload(text) => self.reload(text)?,
             Deed::JournalFails => {
                 self.ledger.set_failing(true);
-                self.disturbances.push((now, Timestamp::from_millis(i64::MAX)));
+                self.disturbances.push((self.clock.now(), Timestamp::from_millis(i64::MAX)));
             }
             Deed::JournalWorks => {
                 self.ledger.set_failing(false);
                 if let Some(last) = self.disturbances.last_mut() {
-                    last.1 = last.1.min(now);
+                    last.1 = last.1.min(self.clock.now());
                 }
             }
         }
@@ -228,11 +236,12 @@ impl<'a> World<'a> {
     }
 
     fn end(self, scenario: &Scenario, warnings: Problems) -> Record {
-        let house = House::new(self.rulebook(), self.ledger.snapshot(), scenario.end);
+        let house = House::new(self.rulebook(), self.ledger.snapshot(), self.clock.wall_at(scenario.end));
         Record {
             entries: self.ledger.entries(),
             incidents: house.book.incidents().cloned().collect(),
             config: self.config,
+            ended_at: self.clock.wall_at(scenario.end),
             lasted: scenario.end.since(scenario.calendar.start),
             warnings,
             disturbances: self.disturbances,

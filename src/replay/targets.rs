@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::model::{Labels, TargetKey, Timestamp, is_stale};
 use crate::series::{Page, PageSample, ScrapeReport};
 
+use super::clock::VirtualClock;
 use super::language::{Outage, Scenario, Series, Values};
 
 /// A page is there so long before the instant of its samples, so that what is evaluated at that instant sees it.
@@ -53,13 +54,13 @@ impl Targets {
         self.targets.iter().map(|target| self.due(target)).min()
     }
 
-    /// The pages that are there by `now`.
-    pub fn take_due(&mut self, now: Timestamp) -> Vec<Page> {
+    /// The pages that are there by `now`; their samples bear the time that `clock` shows.
+    pub fn take_due(&mut self, now: Timestamp, clock: &VirtualClock) -> Vec<Page> {
         let mut pages = Vec::new();
         for place in 0..self.targets.len() {
             while self.due(&self.targets[place]) <= now {
                 let target = &mut self.targets[place];
-                pages.push(target.page(self.start));
+                pages.push(target.page(self.start, clock));
                 target.next += 1;
             }
         }
@@ -84,14 +85,14 @@ impl Target {
         }
     }
 
-    fn page(&self, start: Timestamp) -> Page {
+    fn page(&self, start: Timestamp, clock: &VirtualClock) -> Page {
         let at = start + self.every * self.next;
         let is_out = self.outages.iter().any(|outage| outage.from <= at && at < outage.until);
         let samples = if is_out { Err("the scenario says so".to_owned()) } else { Ok(self.samples(at)) };
         let count = samples.as_ref().map_or(0, Vec::len) as u64;
         let report = ScrapeReport { scraped: count, post_relabel: count, ..ScrapeReport::default() };
         let (target, identity) = (self.key.clone(), self.identity.clone());
-        Page { target, identity, at, interval: self.every, samples, report }
+        Page { target, identity, at: clock.wall_at(at), interval: self.every, samples, report }
     }
 
     fn samples(&self, at: Timestamp) -> Vec<PageSample> {

@@ -33,7 +33,7 @@ pub fn play(path: &Path, text: &str) -> Result<Played, RunError> {
     let comparison = compare(&scenario, &record.entries);
     let mut differences = diff(&scenario, &comparison);
     if let Some(place) = scenario.expectations.check {
-        let broken = laws::broken(&record, &scenario.calendar, scenario.end);
+        let broken = laws::broken(&record, &scenario.calendar);
         let told = broken.into_iter().map(|law| scenario.source.problem(place, law).to_string());
         differences.extend(told);
     }

@@ -66,7 +66,12 @@ impl Samples {
             Some(last) if last.at <= until => kept.len(),
             _ => kept.partition_point(|sample| sample.at <= until),
         };
-        let start = kept[..end].partition_point(|sample| sample.at <= after);
+        // What a question does not reach back to is soon forgotten, so the first is seldom far away.
+        let start = match &kept[..end] {
+            [first, ..] if after < first.at => 0,
+            [_, second, ..] if after < second.at => 1,
+            kept => kept.partition_point(|sample| sample.at <= after),
+        };
         &kept[start..end]
     }
 
@@ -76,9 +81,16 @@ impl Samples {
             Some(first) if first.at <= until => {}
             _ => return,
         }
-        let gone = self.kept().partition_point(|sample| sample.at <= until);
+        // It is asked at each sample that comes, so most often one goes.
+        let gone = self.kept().iter().take_while(|sample| sample.at <= until).count();
         self.forgotten_until = gone.checked_sub(1).map(|last| self.kept()[last].at);
         self.forget_first(gone);
+    }
+
+    /// Takes back those at or after `from`: a clock that was set back has not been there yet.
+    pub(super) fn take_back(&mut self, from: Timestamp) {
+        let left = self.kept().partition_point(|sample| sample.at < from);
+        self.all.truncate(self.forgotten + left);
     }
 
     /// Forgets the first `count`.

@@ -177,7 +177,9 @@ fn old_double_and_far_samples_are_dropped_and_counted() {
     let mut window = wanting(&["a", "b"]);
     window.ingest(page("t", 60, &[("a", 1.0), ("a", 2.0), ("b", 1.0)]));
     assert_eq!(seen(&window, "a", 0, 60), ["a 60:1"]);
-    window.ingest(page("t", 45, &[("a", 3.0)]));
+    let mut old = page("t", 70, &[("a", 3.0)]);
+    old.samples.as_mut().unwrap()[0].at = Some(at(45));
+    window.ingest(old);
     let mut far = page("t", 75, &[("a", 4.0)]);
     far.samples.as_mut().unwrap()[0].at = Some(at(100_000));
     window.ingest(far);
@@ -185,6 +187,20 @@ fn old_double_and_far_samples_are_dropped_and_counted() {
     let dropped = window.stats().dropped;
     assert_eq!((dropped.duplicate, dropped.too_new), (1, 1));
     assert!(dropped.out_of_order >= 1);
+}
+
+#[test]
+fn a_clock_that_is_set_back_takes_back_what_lies_ahead_of_it() {
+    let mut window = wanting(&["a", "up"]);
+    for (seconds, value) in [(0, 1.0), (15, 2.0), (30, 3.0)] {
+        window.ingest(page("t", seconds, &[("a", value)]));
+    }
+    window.ingest(page("u", 30, &[("a other=1", 9.0)]));
+    window.ingest(page("t", 10, &[("a", 4.0)]));
+    assert_eq!(seen(&window, "a", -1, 60), ["a 0:1 10:4", r#"a{other="1"} 30:9"#]);
+    assert!(seen(&window, "up", -1, 60)[0].ends_with(" 0:1 10:1"));
+    window.ingest(page("t", 25, &[]));
+    assert_eq!(seen(&window, "a", -1, 60)[0], "a 0:1 10:4 25:stale");
 }
 
 #[test]

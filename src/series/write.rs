@@ -26,11 +26,12 @@ impl Window {
     pub fn ingest(&mut self, page: Page) {
         let Page { target: key, identity, at, interval, samples, report } = page;
         let error = samples.as_ref().err().cloned();
+        self.follow_a_clock_set_back(&key, at);
         let previous_turn = self.target(&key).page_turn;
         let origin = Origin::Target(key.clone());
         let writer = Writer { origin, interval, at, previous_turn, replaces: false };
-        let taken = samples.map(|samples| self.take_samples(&samples, &writer)).unwrap_or_default();
         let before = std::mem::take(&mut self.target(&key).current);
+        let taken = samples.map(|samples| self.take_samples(&samples, &before, &writer)).unwrap_or_default();
         self.mark_stale(&before, &writer);
         let is_good = error.is_none();
         let (kept, added, refused) = (taken.current.len(), taken.added, taken.refused);
@@ -57,10 +58,26 @@ impl Window {
             .into_iter()
             .map(|(name, value)| PageSample { labels: identity.with(METRIC_NAME, name), at: None, value })
             .collect();
-        let taken = self.take_samples(&samples, &writer);
-        let before = std::mem::replace(&mut self.target(&key).reports, taken.current);
+        let before = std::mem::take(&mut self.target(&key).reports);
+        let taken = self.take_samples(&samples, &before, &writer);
+        self.target(&key).reports = taken.current;
         self.mark_stale(&before, &writer);
         self.finish_write(at);
+    }
+
+    /// A page that is older than the one before it comes after the clock was set back. What the target gave since
+    /// then lies in the future now, and would be taken for news once more as the clock goes over it.
+    fn follow_a_clock_set_back(&mut self, key: &TargetKey, at: Timestamp) {
+        let target = self.target(key);
+        if target.health.last_try.is_none_or(|last| last <= at) {
+            return;
+        }
+        let series: Vec<SeriesId> = target.current.iter().chain(&target.reports).copied().collect();
+        for id in series {
+            if let Some(series) = self.store.get_mut(id) {
+                series.samples.take_back(at);
+            }
+        }
     }
 
     /// Takes what a rule recorded at `at`, and marks what it no longer records. Doing so again for the same instant
@@ -112,11 +129,15 @@ impl Window {
         self.finish_write(at);
     }
 
-    fn take_samples(&mut self, samples: &[PageSample], writer: &Writer) -> Taken {
+    fn take_samples(&mut self, samples: &[PageSample], before: &[SeriesId], writer: &Writer) -> Taken {
         self.turn += 1;
         let mut taken = Taken { current: Vec::with_capacity(samples.len()), ..Taken::default() };
         for sample in samples {
-            let id = match self.series_for(&sample.labels, writer) {
+            // A target gives its series in the same order each time: most often the next one is where it was.
+            let guess = before.get(taken.current.len()).copied();
+            let known =
+                guess.filter(|id| self.store.get(*id).is_some_and(|s| s.labels.is_the_same(&sample.labels)));
+            let id = match known.map_or_else(|| self.series_for(&sample.labels, writer), Ok) {
                 Ok(id) => id,
                 Err(refused) => {
                     taken.refused |= refused == Refused::Limit;

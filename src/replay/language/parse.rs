@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::incidents::{Change, ChangeKind};
+use crate::incidents::{Change, ChangeKind, SinkNews};
 use crate::model::{ComponentId, Problems, SinkName, Span, Timestamp, parse_duration, suggest};
 
 use super::command;
@@ -21,7 +21,7 @@ const STATEMENTS: &[&str] = &[
     "start", "config", "rules", "load", "series", "curve", "counter", "change", "target", "sink", "journal",
     "at", "expect", "never", "check", "until",
 ];
-const DEEDS: &[&str] = &["command", "kill", "down", "clock", "reload", "said"];
+const DEEDS: &[&str] = &["command", "report", "kill", "down", "clock", "reload", "said"];
 /// Later than anything: how long a state lasts of which no end is said.
 const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
@@ -326,6 +326,7 @@ impl Parser<'_> {
                     words.take_option("incident").map(|(id, span)| command::incident(words, &id, span));
                 Deed::Command { by, incident: incident.transpose()?, kind }
             }
+            "report" => self.report(words)?,
             "kill" => Deed::Down(at),
             "down" => {
                 words.expect_word("until")?;
@@ -346,6 +347,19 @@ impl Parser<'_> {
         words.expect_end(&["by=", "incident="])?;
         self.happen(at, line.span(), deed);
         Ok(())
+    }
+
+    fn report(&self, words: &mut Words<'_>) -> Result<Deed, Wrong> {
+        let name = words.expect("the sink that has something to tell")?;
+        let sink = (self.slug(&name.text, name.span, SinkName::new)?, name.span);
+        let word = words.expect("`adopted` or `edited`")?;
+        let news = match word.text.as_str() {
+            "adopted" => SinkNews::Adopted { id: words.expect_text("what it is called there")? },
+            "edited" => SinkNews::ForeignEdit { what: words.expect_text("what somebody did there")? },
+            _ => return Err(words.unknown(&word, "news of a sink", &["adopted", "edited"])),
+        };
+        let incident = words.take_option("incident").map(|(id, span)| command::incident(words, &id, span));
+        Ok(Deed::Report { sink, incident: incident.transpose()?, news })
     }
 
     fn happen(&mut self, at: Timestamp, place: Span, what: Deed) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::incidents::{Change, CommandKind};
+use crate::incidents::{Change, CommandKind, SinkNews};
 use crate::model::{ComponentId, IncidentId, Labels, SinkName, Span, Timestamp};
 
 use super::expect::Expectations;
@@ -127,6 +127,15 @@ pub enum Deed {
         incident: Option<IncidentId>,
         /// What.
         kind: CommandKind,
+    },
+    /// A sink has something to tell: that it found our words there, or that somebody changed them.
+    Report {
+        /// Which sink, and where that is said.
+        sink: (SinkName, Span),
+        /// About which incident; the youngest open one where it is left out.
+        incident: Option<IncidentId>,
+        /// What.
+        news: SinkNews,
     },
     /// Something rolls out.
     Change(Change, Option<(ComponentId, Span)>),
