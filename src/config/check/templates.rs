@@ -47,7 +47,7 @@ fn template(file: &At<String>, kind: TemplateKind, cx: &Context<'_>) -> Option<(
             None => Place::whole_file(&name),
         };
         let problem = Problem::error(place, format!("the template does not work: {what}"));
-        cx.reader.extend(problem.hint("docs/configuration.md lists what a template may name").into());
+        cx.reader.extend(problem.hint("docs/incidents.md lists what a template may name").into());
     }
     Some((path, text.into()))
 }

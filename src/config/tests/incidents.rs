@@ -1,9 +1,7 @@
 //! `incidents` and what of `escalation` depends on it.
 
 use super::*;
-use crate::incidents::{
-    Fallback, Gate, Language, Publish, PublishMode, Raise, RaiseWhen, TemplateKind, check_template,
-};
+use crate::incidents::{Fallback, Gate, Language, Publish, PublishMode, Raise, RaiseWhen};
 
 #[test]
 fn incidents_are_read_with_their_defaults() {
@@ -170,7 +168,7 @@ fn templates_are_read_and_tried() {
     let problems = with("{{ title }}\n  {{ titel }}\n").expect_err("it is wrong");
     assert_eq!(
         problems.to_string(),
-        "/etc/texts/post.j2:2:1: the template does not work: `titel` is undefined (hint: docs/configuration.md lists what a \
+        "/etc/texts/post.j2:2:1: the template does not work: `titel` is undefined (hint: docs/incidents.md lists what a \
          template may name)"
     );
     assert!(with("  \n").expect_err("it is wrong").to_string().contains("it gives an empty text"));
@@ -178,22 +176,4 @@ fn templates_are_read_and_tried() {
         "incidents: {templates: {post: nowhere.j2, page: ''}}\n",
         "1:31: cannot read `/etc/nowhere.j2`: there is no such file\n1:49: the path of a template is empty",
     );
-}
-
-#[test]
-fn a_template_may_name_what_the_manual_says() {
-    let manual = manual();
-    let outside_parentheses = regex::Regex::new(r" \([^)]*\)").expect("it is a pattern");
-    for (kind, begin) in
-        [(TemplateKind::Post, "| `post` | `incident`"), (TemplateKind::Page, "| `page` | `incident`")]
-    {
-        let row = manual.lines().find(|line| line.starts_with(begin)).expect("the manual has a row for it");
-        let names = row.split('|').nth(2).expect("a row has cells");
-        let names = outside_parentheses.replace_all(names, "");
-        let names: Vec<&str> = names.split(',').map(|name| name.trim().trim_matches('`')).collect();
-        assert!(15 < names.len(), "{names:?}");
-        for name in names {
-            assert_eq!(check_template(kind, &format!("{{{{ {name} }}}}.")), Ok(()), "{name}");
-        }
-    }
 }
