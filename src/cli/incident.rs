@@ -41,6 +41,8 @@ impl Subcommand for IncidentCommand {
         let show = with_incident(Command::new("show").about("Shows an incident"));
         let asks = Ask::augment_subcommands(Command::new("ask"));
         let told = asks.get_subcommands().cloned().map(with_incident);
+        // Behind the two that only look.
+        let told = (2..).zip(told).map(|(place, told)| told.display_order(place));
         command
             .subcommand_required(true)
             .arg_required_else_help(true)
@@ -87,7 +89,11 @@ fn with_incident(command: Command) -> Command {
         place += 1;
         arg.index(place)
     });
-    let incident = Arg::new(INCIDENT).help("The incident's id, such as INC-1").index(1).required(true);
+    let incident = Arg::new(INCIDENT)
+        .value_name("INCIDENT")
+        .help("The incident's id, such as INC-1")
+        .index(1)
+        .required(true);
     command.arg(incident.value_parser(str::parse::<IncidentName>))
 }
 

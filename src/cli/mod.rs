@@ -45,15 +45,15 @@ enum Command {
     /// Checks files without running anything.
     #[command(subcommand)]
     Check(check::CheckCommand),
+    /// Looks at incidents of a running daemon, and gives commands about them.
+    Incident(incident::IncidentArguments),
+    /// Tells a running daemon that something rolled out.
+    Change(change::ChangeArguments),
     /// Tests what rules and policies do, without running the daemon.
     #[command(subcommand)]
     Test(test::TestCommand),
     /// Lives through a scenario (.scn) in virtual time and tells the story.
     Replay(replay::ReplayArguments),
-    /// Looks at incidents of a running daemon, and gives commands about them.
-    Incident(incident::IncidentArguments),
-    /// Tells a running daemon that something rolled out.
-    Change(change::ChangeArguments),
     /// Shows the daemon at work on a simulated platform that lives through a day with an incident.
     Demo(demo::DemoArguments),
     /// Prints the JSON Schema of a kind of file, for editors.
@@ -66,10 +66,10 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(command) => Ok(check::check(command)),
-        Command::Test(command) => test::test(command),
-        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Incident(arguments) => incident::incident(arguments),
         Command::Change(arguments) => change::change(arguments),
+        Command::Test(command) => test::test(command),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Demo(arguments) => demo::demo(arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

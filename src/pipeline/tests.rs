@@ -327,63 +327,6 @@ async fn a_journal_that_works_again_is_noticed_also_when_nothing_happens() {
     assert_eq!(rig.incidents(), []);
 }
 
-#[tokio::test]
-async fn a_build_that_changes_is_a_change_of_its_component_and_a_suspect() {
-    let mut rig = Rig::new().await;
-    rig.go_on(10).await;
-    assert_eq!(rig.house.read().book.changes(), []);
-    rig.version = "2";
-    rig.journal.fail();
-    rig.go_on(2).await;
-    assert_eq!(rig.house.read().book.changes(), [], "nothing is known of it before it is committed");
-    rig.journal.recover();
-    rig.errors = 20.0;
-    rig.go_on(3).await;
-    let seen = Change {
-        at: Timestamp::from_secs(START + 11 * 15),
-        component: Some(ComponentId::new("shop").unwrap()),
-        kind: ChangeKind::Deploy,
-        version: Some("2".to_owned()),
-        summary: "version 1 → 2 (shop)".to_owned(),
-        by: None,
-    };
-    assert_eq!(rig.house.read().book.changes(), std::slice::from_ref(&seen));
-    let suspects = rig.suspects();
-    assert!(suspects.iter().any(|suspect| suspect.contains("1 → 2")), "{suspects:?}");
-
-    let mut rig = rig.restart().await;
-    rig.go_on(10).await;
-    assert_eq!(rig.house.read().book.changes(), [seen], "a start sees nothing new, and forgets nothing");
-}
-
-#[tokio::test]
-async fn who_made_a_value_rise_is_known_when_its_alert_fires() {
-    let mut rig = Rig::new().await;
-    rig.reload(EXPLAINED).await;
-    rig.errors = 1.0;
-    rig.go_on(40).await;
-    rig.errors = 21.0;
-    rig.go_on(3).await;
-    let suspects = rig.suspects();
-    assert!(suspects.iter().any(|suspect| suspect.contains("client=\"app\" makes 75 %")), "{suspects:?}");
-}
-
-#[tokio::test]
-async fn where_a_backlog_goes_is_known_as_soon_as_it_has_an_incident() {
-    let mut rig = Rig::new().await;
-    rig.reload(BACKLOG).await;
-    rig.errors = 1000.0;
-    while rig.incidents().is_empty() {
-        rig.errors -= 10.0;
-        rig.go_on(1).await;
-    }
-    rig.changed = 1.0;
-    rig.go_on(2).await;
-    let house = rig.house.read();
-    let post = house.book.incidents().flat_map(|incident| &incident.posts).next().unwrap();
-    assert!(post.item.body.contains("We expect it to be drained by about"), "{}", post.item.body);
-}
-
 fn order(kind: CommandKind) -> Command {
     Command { by: "ana".to_owned(), incident: IncidentId(1), kind }
 }
@@ -447,4 +390,61 @@ async fn what_is_being_committed_is_waited_for() {
     asker.answer(Answer::Done(Vec::new()));
     drop(in_hand);
     assert_eq!(waits.await, Some(Answer::Done(Vec::new())));
+}
+
+#[tokio::test]
+async fn a_build_that_changes_is_a_change_of_its_component_and_a_suspect() {
+    let mut rig = Rig::new().await;
+    rig.go_on(10).await;
+    assert_eq!(rig.house.read().book.changes(), []);
+    rig.version = "2";
+    rig.journal.fail();
+    rig.go_on(2).await;
+    assert_eq!(rig.house.read().book.changes(), [], "nothing is known of it before it is committed");
+    rig.journal.recover();
+    rig.errors = 20.0;
+    rig.go_on(3).await;
+    let seen = Change {
+        at: Timestamp::from_secs(START + 11 * 15),
+        component: Some(ComponentId::new("shop").unwrap()),
+        kind: ChangeKind::Deploy,
+        version: Some("2".to_owned()),
+        summary: "version 1 → 2 (shop)".to_owned(),
+        by: None,
+    };
+    assert_eq!(rig.house.read().book.changes(), std::slice::from_ref(&seen));
+    let suspects = rig.suspects();
+    assert!(suspects.iter().any(|suspect| suspect.contains("1 → 2")), "{suspects:?}");
+
+    let mut rig = rig.restart().await;
+    rig.go_on(10).await;
+    assert_eq!(rig.house.read().book.changes(), [seen], "a start sees nothing new, and forgets nothing");
+}
+
+#[tokio::test]
+async fn who_made_a_value_rise_is_known_when_its_alert_fires() {
+    let mut rig = Rig::new().await;
+    rig.reload(EXPLAINED).await;
+    rig.errors = 1.0;
+    rig.go_on(40).await;
+    rig.errors = 21.0;
+    rig.go_on(3).await;
+    let suspects = rig.suspects();
+    assert!(suspects.iter().any(|suspect| suspect.contains("client=\"app\" makes 75 %")), "{suspects:?}");
+}
+
+#[tokio::test]
+async fn where_a_backlog_goes_is_known_as_soon_as_it_has_an_incident() {
+    let mut rig = Rig::new().await;
+    rig.reload(BACKLOG).await;
+    rig.errors = 1000.0;
+    while rig.incidents().is_empty() {
+        rig.errors -= 10.0;
+        rig.go_on(1).await;
+    }
+    rig.changed = 1.0;
+    rig.go_on(2).await;
+    let house = rig.house.read();
+    let post = house.book.incidents().flat_map(|incident| &incident.posts).next().unwrap();
+    assert!(post.item.body.contains("We expect it to be drained by about"), "{}", post.item.body);
 }

@@ -54,7 +54,9 @@ impl Executor {
     pub fn spawn(&mut self, name: impl Into<String>, future: impl Future<Output = ()> + Send + 'static) {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         let waker = Waker::from(woken.clone());
-        self.tasks.push(Task { name: name.into(), future: Box::pin(future), woken, waker });
+        // A caller within a runtime has a budget there that is none of ours.
+        let future = Box::pin(tokio::task::unconstrained(future));
+        self.tasks.push(Task { name: name.into(), future, woken, waker });
     }
 
     /// Polls whoever was woken, in their order, until nobody is. Futures that end are dropped.

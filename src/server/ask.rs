@@ -46,7 +46,7 @@ pub enum Ask {
         /// What they did.
         text: String,
         /// When, in RFC 3339; now where it is left out.
-        #[arg(long)]
+        #[arg(long, value_name = "TIME")]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Moment>,
     },
@@ -60,7 +60,7 @@ pub enum Ask {
         /// The cause, in words.
         text: String,
         /// The component that it lies in.
-        #[arg(long, value_parser = ComponentId::new)]
+        #[arg(long, value_name = "ID", value_parser = ComponentId::new)]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         component: Option<ComponentId>,
         /// Customers must not read it.
@@ -451,6 +451,7 @@ mod tests {
                 internal: false,
             },
         );
+        check(json!({"command": "retract_note", "number": 2}), CommandKind::RetractNote { number: 2 });
         check(json!({"command": "approve"}), CommandKind::Approve { text: None });
         check(json!({"command": "merge", "into": "3"}), CommandKind::Merge { into: IncidentId(3) });
         check(

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -27,11 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Clocks differ; a change that is further ahead has not rolled out.
 const AHEAD_AT_MOST: Duration = Duration::from_secs(3600);
 
+/// A body, or why it could not be taken in.
+type Body = Result<Bytes, BytesRejection>;
+
 /// An operator's word.
-pub async fn command<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, body: Bytes) -> Response {
-    let command = match CommandBody::read(&body).and_then(CommandBody::into_command) {
+pub async fn command<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, body: Body) -> Response {
+    let command = match read(body, CommandBody::read).and_then(|body| body.into_command().map_err(bad)) {
         Ok(command) => command,
-        Err(why) => return error(StatusCode::BAD_REQUEST, why).into_response(),
+        Err((status, why)) => return error(status, why).into_response(),
     };
     let id = command.incident;
     let events = match told(&face, |asker| Inbound::Command(command, Some(asker))).await {
@@ -44,19 +48,31 @@ pub async fn command<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, 
 }
 
 /// Something rolled out.
-pub async fn change<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, body: Bytes) -> Response {
+pub async fn change<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, body: Body) -> Response {
     let now = face.clock.now();
-    let read = ChangeBody::read(&body).and_then(|body| body.into_change(now));
     let graph = face.house.read().rulebook().graph.clone();
-    let change = match read.and_then(|change| has_happened(change, now + AHEAD_AT_MOST, &graph)) {
+    let checked = read(body, ChangeBody::read).and_then(|body| {
+        let change = body.into_change(now);
+        change.and_then(|change| has_happened(change, now + AHEAD_AT_MOST, &graph)).map_err(bad)
+    });
+    let change = match checked {
         Ok(change) => change,
-        Err(why) => return error(StatusCode::BAD_REQUEST, why).into_response(),
+        Err((status, why)) => return error(status, why).into_response(),
     };
     let view = ChangeView::new(&change);
     match told(&face, |asker| Inbound::Change(change, Some(asker))).await {
         Ok(events) => Json(json!({ "change": view, "events": events })).into_response(),
         Err(refusal) => refusal,
     }
+}
+
+fn read<T>(body: Body, read: fn(&[u8]) -> Result<T, String>) -> Result<T, (StatusCode, String)> {
+    let body = body.map_err(|rejected| (rejected.status(), rejected.body_text()))?;
+    read(&body).map_err(bad)
+}
+
+fn bad(why: String) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, why)
 }
 
 /// A change of a component that there is, at a time that is not ahead.

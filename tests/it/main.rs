@@ -7,3 +7,4 @@ mod rooms;
 mod rule_packs;
 mod scenarios;
 mod support;
+mod told;

@@ -45,6 +45,8 @@ pub struct Post {
     pub mitigated_at: Option<Timestamp>,
     /// The promise.
     pub next_update_by: Option<Timestamp>,
+    /// When the queue is expected to be drained: the likeliest time.
+    pub etas: Vec<Timestamp>,
 }
 
 /// A component within a post.
@@ -71,6 +73,8 @@ pub struct Page {
     pub severity: Severity,
     /// One line.
     pub summary: String,
+    /// What probably caused it, the likeliest first, in words.
+    pub suspects: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +102,13 @@ struct PostPart {
     number: u32,
     body: String,
     next_update_by: Option<Time>,
+    #[serde(default)]
+    etas: Vec<EtaPart>,
+}
+
+#[derive(Deserialize)]
+struct EtaPart {
+    best: Time,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +122,13 @@ struct PageData {
 #[derive(Deserialize)]
 struct PagePart {
     reason: PageReason,
+    summary: String,
+    #[serde(default)]
+    suspects: Vec<SuspectPart>,
+}
+
+#[derive(Deserialize)]
+struct SuspectPart {
     summary: String,
 }
 
@@ -163,12 +181,14 @@ fn post(data: PostData) -> Post {
         started_at: started_at.0,
         mitigated_at: mitigated_at.map(|Time(at)| at),
         next_update_by: post.next_update_by.map(|Time(at)| at),
+        etas: post.etas.into_iter().map(|EtaPart { best: Time(at) }| at).collect(),
     }
 }
 
 fn page(data: PageData) -> Page {
     let PageData { incident, title, severity, page } = data;
-    Page { incident, reason: page.reason, title, severity, summary: page.summary }
+    let suspects = page.suspects.into_iter().map(|suspect| suspect.summary).collect();
+    Page { incident, reason: page.reason, title, severity, summary: page.summary, suspects }
 }
 
 #[cfg(test)]

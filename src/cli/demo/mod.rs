@@ -6,7 +6,8 @@
 //!       it does everywhere. Only its clock is another.
 //!
 //! `day` says what happened when, `platform` makes pages of it, `server` serves them; `receiver` verifies and keeps
-//! what the daemon sends; `narrator` tells it and `scorecard` judges it. `pace` is the clock of all of them.
+//! what the daemon sends; `people` tell the daemon what they do; `narrator` tells it all, `scorecard` and `story` judge
+//! it. `pace` is the clock of all of them.
 
 mod command;
 mod config;
@@ -14,11 +15,13 @@ mod day;
 mod message;
 mod narrator;
 mod pace;
+mod people;
 mod platform;
 mod receiver;
 mod scorecard;
 mod screen;
 mod server;
+mod story;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -39,9 +42,11 @@ use crate::model::{Clock as _, Timestamp};
 use config::Places;
 use message::Message;
 use narrator::{IncidentView, Line, Narrator, Tone};
+use people::People;
 use platform::Exporter;
 use receiver::{Inbox, Received};
 use screen::Screen;
+use story::Story;
 
 pub use command::{DemoArguments, demo};
 pub use pace::{Pace, WarpClock};
@@ -107,7 +112,8 @@ where
     // The only place where the demo meets the daemon.
     let mut daemon = start(file, clock.clone()).await.context("the daemon did not start")?;
 
-    let mut show = Show { screen, clock, inbox, narrator: Narrator::default(), received: Vec::new() };
+    let people = People::new(daemon.api, clock.clone())?;
+    let mut show = Show { screen, clock, inbox, people, narrator: Narrator::default(), received: Vec::new() };
     let code = show.play(&options, &mut daemon).await;
     daemon.stop.cancel();
     if !daemon.running.is_finished() {
@@ -143,6 +149,7 @@ struct Show<W> {
     screen: Screen<W>,
     clock: WarpClock,
     inbox: Arc<Inbox>,
+    people: People,
     narrator: Narrator,
     received: Vec<Received>,
 }
@@ -156,6 +163,7 @@ impl<W: io::Write> Show<W> {
         loop {
             let now = self.clock.now();
             let mut lines = self.narrator.until(now);
+            lines.extend(self.people.until(now).await);
             lines.extend(self.narrator.incidents(now, &api.incidents().await));
             let new = self.inbox.after(self.received.len());
             lines.extend(new.iter().flat_map(|received| self.narrator.delivery(received)));
@@ -170,7 +178,7 @@ impl<W: io::Write> Show<W> {
                 return Ok(code);
             }
             tokio::select! {
-                () = self.clock.sleep_until(now + FRAME.mul_f64(speed)) => {}
+                () = self.clock.sleep_until(self.next_look(now, speed)) => {}
                 () = self.inbox.arrival() => {}
                 ended = &mut daemon.running => {
                     ended.context("the daemon's task was lost")?.context("the daemon failed")?;
@@ -184,6 +192,12 @@ impl<W: io::Write> Show<W> {
         }
     }
 
+    /// At the next frame, or when people have something to tell, if that is sooner.
+    fn next_look(&self, now: Timestamp, speed: f64) -> Timestamp {
+        let frame = now + FRAME.mul_f64(speed);
+        self.people.next_at().filter(|at| now < *at).map_or(frame, |at| at.min(frame))
+    }
+
     /// Resolved for good, and everybody told: the last post says so, and a little time has passed since.
     fn is_resolved(&self, now: Timestamp) -> bool {
         let mut posts = self.received.iter().filter_map(|received| match &received.message {
@@ -195,13 +209,18 @@ impl<W: io::Write> Show<W> {
         })
     }
 
+    /// Whether it was the story that the replay of the day tells.
+    fn as_replayed(&self) -> Result<(), String> {
+        let told = Story::received(&self.received);
+        told.differs_from(&Story::replayed()?).map_or(Ok(()), Err)
+    }
+
     /// Prints the scorecard and says how it went.
     fn judge(&mut self, api: SocketAddr, options: &DemoOptions) -> anyhow::Result<ExitCode> {
         let rows = scorecard::rows(&self.received);
         let tones = rows.iter().map(|row| match row.verdict {
             scorecard::Verdict::Met => Tone::Good,
             scorecard::Verdict::Missed => Tone::Bad,
-            scorecard::Verdict::NotMeasured => Tone::Faint,
         });
         let mut lines = vec![plain(String::new()), plain("The real day, and this one:".to_owned())];
         let texts = scorecard::table(&rows);
@@ -216,10 +235,12 @@ impl<W: io::Write> Show<W> {
         if let Some(refused) = self.inbox.last_refused() {
             lines.push(Line { tone: Tone::Bad, text: format!("the last one refused: {refused}") });
         }
-        let code = match scorecard::in_order(&self.received) {
+        let in_order = scorecard::in_order(&self.received).and_then(|()| self.as_replayed());
+        let code = match in_order {
             Ok(()) => {
-                let text = "opened, posted, monitoring, resolved: in this order".to_owned();
-                lines.push(Line { tone: Tone::Good, text });
+                let text =
+                    "opened, posted, monitoring, resolved: in this order, as `fogsignal replay` tells it";
+                lines.push(Line { tone: Tone::Good, text: text.to_owned() });
                 ExitCode::SUCCESS
             }
             Err(why) => {
@@ -251,6 +272,13 @@ fn plain(text: String) -> Line {
     Line { tone: Tone::Plain, text }
 }
 
+/// A client for loopback.
+fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    // Fails where the process already has a provider, which then is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(timeout).build()
+}
+
 /// The daemon's API, as far as the demo asks it.
 struct Api {
     client: reqwest::Client,
@@ -259,9 +287,7 @@ struct Api {
 
 impl Api {
     fn new(address: SocketAddr) -> anyhow::Result<Self> {
-        // Fails where the process already has a provider, which then is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(API_TIMEOUT).build()?;
+        let client = client(API_TIMEOUT)?;
         Ok(Self { client, incidents: format!("http://{address}/api/fogsignal/v1/incidents") })
     }
 

@@ -12,6 +12,7 @@ use crate::model::{ComponentStatus, Timestamp, format_duration};
 
 use super::day;
 use super::message::{Message, Post};
+use super::people;
 use super::receiver::Received;
 
 /// The line of components that the real incident ended with.
@@ -20,6 +21,7 @@ const AFFECTED: &str = "Blip Platform (CRM, Analytics) and Desk";
 const FIRST_WORD_WITHIN: Duration = Duration::from_secs(90);
 const SILENCE_AT_MOST: Duration = Duration::from_mins(15);
 const RECOVERY_WITHIN: Duration = Duration::from_mins(2);
+const ETA_WITHIN: Duration = Duration::from_mins(15);
 const FACT_WITHIN: Duration = Duration::from_secs(90);
 const RESOLVED_WITHIN: Duration = Duration::from_mins(2);
 
@@ -30,8 +32,6 @@ pub enum Verdict {
     Met,
     /// Not as asked.
     Missed,
-    /// This version does not do that yet.
-    NotMeasured,
 }
 
 impl Verdict {
@@ -40,7 +40,6 @@ impl Verdict {
         match self {
             Self::Met => "ok",
             Self::Missed => "MISSED",
-            Self::NotMeasured => "-",
         }
     }
 }
@@ -70,8 +69,7 @@ pub fn rows(received: &[Received]) -> Vec<Row> {
         let (measured, verdict) = match measured {
             Ok((figure, true)) => (figure, Verdict::Met),
             Ok((figure, false)) => (figure, Verdict::Missed),
-            Err(Missing::Never(what)) => (what.to_owned(), Verdict::Missed),
-            Err(Missing::NotYet) => ("not measured yet".to_owned(), Verdict::NotMeasured),
+            Err(Missing(what)) => (what.to_owned(), Verdict::Missed),
         };
         Row { what, that_day, asked, measured, verdict }
     };
@@ -80,14 +78,14 @@ pub fn rows(received: &[Received]) -> Vec<Row> {
         row("longest silence", "109m", "at most 15m", silence(&posts)),
         row("promised updates kept", "1 of 5", "all", promises(&posts)),
         row("recovery posted", "after 156m", "within 2m", recovery(&posts)),
-        row("the change behind it", "after 176m", "first suspect", Err(Missing::NotYet)),
+        row("the change behind it", "after 176m", "first suspect", suspect(received)),
         row("closed after its effects", "170m before", "once drained", drained(&posts)),
-        row("ETA of the queue", "a guess", "measured", Err(Missing::NotYet)),
+        row("ETA of the queue", "a guess", "to 15m from 18:00", etas(&posts)),
         row("incidents", "1", "exactly 1", incidents(received)),
         row("components", AFFECTED, "the same", affected(&posts)),
         row("a new fact is posted", "-", "within 90s", new_facts(&posts)),
         row("parts of a post", "9", "all from data", parts(&posts)),
-        row("cause, actions, note", "by hand", "by operators", Err(Missing::NotYet)),
+        row("what people did", "by hand", "in the posts", actions(&posts)),
     ]
 }
 
@@ -145,13 +143,8 @@ pub fn table(rows: &[Row]) -> Vec<String> {
 /// A figure and whether it is as asked.
 type Measured = Result<(String, bool), Missing>;
 
-/// Why there is no figure.
-enum Missing {
-    /// It did not happen.
-    Never(&'static str),
-    /// This version cannot say.
-    NotYet,
-}
+/// Why there is no figure: it did not happen.
+struct Missing(&'static str);
 
 fn posts(received: &[Received]) -> Vec<Said<'_>> {
     received
@@ -178,7 +171,7 @@ fn length(length: Duration) -> String {
 }
 
 fn first_word(posts: &[Said]) -> Measured {
-    let (at, _) = posts.first().ok_or(Missing::Never("no post"))?;
+    let (at, _) = posts.first().ok_or(Missing("no post"))?;
     Ok(delay(*at, day::OVERLOADED, FIRST_WORD_WITHIN))
 }
 
@@ -189,7 +182,7 @@ fn silence(posts: &[Said]) -> Measured {
         .filter(|pair| !matches!(pair[0].1.status, Status::Monitoring | Status::Resolved))
         .map(|pair| pair[1].0.since(pair[0].0))
         .max()
-        .ok_or(Missing::Never("one post at most"))?;
+        .ok_or(Missing("one post at most"))?;
     Ok((length(longest), longest <= SILENCE_AT_MOST))
 }
 
@@ -203,7 +196,7 @@ fn promises(posts: &[Said]) -> Measured {
         .collect();
     let kept = due.iter().filter(|(by, next)| next.is_some_and(|next| next <= *by)).count();
     if due.is_empty() {
-        return Err(Missing::Never("none made"));
+        return Err(Missing("none made"));
     }
     Ok((format!("{kept} of {}", due.len()), kept == due.len()))
 }
@@ -212,7 +205,7 @@ fn recovery(posts: &[Said]) -> Measured {
     let (at, _) = posts
         .iter()
         .find(|(_, post)| post.status == Status::Monitoring)
-        .ok_or(Missing::Never("no post says monitoring"))?;
+        .ok_or(Missing("no post says monitoring"))?;
     Ok(delay(*at, day::RECOVERED, RECOVERY_WITHIN))
 }
 
@@ -220,19 +213,44 @@ fn shows_trouble(post: &Post, component: &str) -> bool {
     post.components.iter().any(|one| one.id == component && one.status != ComponentStatus::Operational)
 }
 
+/// Last night's change comes first on the first page.
+fn suspect(received: &[Received]) -> Measured {
+    let page = received.iter().find_map(|one| match &one.message {
+        Message::Page(page) => Some(page),
+        Message::Post(_) => None,
+    });
+    let first = page.and_then(|page| page.suspects.first()).ok_or(Missing("no suspect"))?;
+    Ok((format!("first: {first}"), first.contains(people::CHANGED)))
+}
+
+/// Stated from 18:00 on, and never far from when the queue was really drained.
+fn etas(posts: &[Said]) -> Measured {
+    let late = posts.iter().filter(|(at, _)| day::moment(18, 0, 0) <= *at && *at < day::DRAINED);
+    let stated: Vec<Timestamp> = late.flat_map(|(_, post)| &post.etas).copied().collect();
+    let off = |eta: &Timestamp| eta.since(day::DRAINED).max(day::DRAINED.since(*eta));
+    let farthest = stated.iter().map(off).max().ok_or(Missing("never stated"))?;
+    Ok((format!("{} times, {} off", stated.len(), length(farthest)), farthest <= ETA_WITHIN))
+}
+
+/// Each action stands in a post.
+fn actions(posts: &[Said]) -> Measured {
+    let told =
+        people::ACTIONS.iter().filter(|action| posts.iter().any(|(_, post)| post.text.contains(**action)));
+    let told = told.count();
+    Ok((format!("{told} of {} actions", people::ACTIONS.len()), told == people::ACTIONS.len()))
+}
+
 /// Resolved once the queue is drained, and Analytics shown as affected until then.
 fn drained(posts: &[Said]) -> Measured {
-    let (at, _) = posts
-        .iter()
-        .find(|(_, post)| post.status == Status::Resolved)
-        .ok_or(Missing::Never("never resolved"))?;
+    let (at, _) =
+        posts.iter().find(|(_, post)| post.status == Status::Resolved).ok_or(Missing("never resolved"))?;
     let mut until_then = posts
         .iter()
         .skip_while(|(_, post)| !shows_trouble(post, "analytics"))
         .take_while(|(said, _)| *said < day::DRAINED)
         .peekable();
     if until_then.peek().is_none() {
-        return Err(Missing::Never("Analytics was never shown as affected"));
+        return Err(Missing("Analytics was never shown as affected"));
     }
     let shown = until_then.all(|(_, post)| shows_trouble(post, "analytics"));
     let (figure, in_time) = delay(*at, day::DRAINED, RESOLVED_WITHIN);
@@ -245,7 +263,7 @@ fn incidents(received: &[Received]) -> Measured {
 }
 
 fn affected(posts: &[Said]) -> Measured {
-    let (_, last) = posts.last().ok_or(Missing::Never("no post"))?;
+    let (_, last) = posts.last().ok_or(Missing("no post"))?;
     Ok((last.affected.clone(), last.affected == AFFECTED))
 }
 
@@ -254,11 +272,11 @@ fn new_facts(posts: &[Said]) -> Measured {
     let (joined, _) = posts
         .iter()
         .find(|(_, post)| shows_trouble(post, "analytics"))
-        .ok_or(Missing::Never("Analytics was never shown as affected"))?;
+        .ok_or(Missing("Analytics was never shown as affected"))?;
     let (relapsed, _) = posts
         .iter()
         .find(|(at, post)| day::RELAPSED <= *at && post.status < Status::Monitoring)
-        .ok_or(Missing::Never("the relapse was not posted"))?;
+        .ok_or(Missing("the relapse was not posted"))?;
     let slower = joined.since(day::BACKLOGGED).max(relapsed.since(day::RELAPSED));
     Ok((format!("after {}", length(slower)), day::BACKLOGGED <= *joined && slower <= FACT_WITHIN))
 }
@@ -266,7 +284,7 @@ fn new_facts(posts: &[Said]) -> Measured {
 /// Each post has its text and the line of components; a promise until it is resolved; the end once symptoms are over.
 fn parts(posts: &[Said]) -> Measured {
     if posts.is_empty() {
-        return Err(Missing::Never("no post"));
+        return Err(Missing("no post"));
     }
     let whole = |post: &Post| {
         let over = Status::Monitoring <= post.status;
@@ -306,7 +324,8 @@ pub(super) mod tests {
         if joined {
             components.push(component("analytics", "Analytics", at < day::DRAINED));
         }
-        let text = "Error rates of the CRM are high.\nWe are working on it.".to_owned();
+        let done = if moment(15, 0, 0) < at { people::ACTIONS.join(", ") } else { String::new() };
+        let text = format!("Error rates of the CRM are high.\nWe are working on it.\n{done}");
         let post = Post {
             incident: "INC-1".to_owned(),
             number,
@@ -319,6 +338,7 @@ pub(super) mod tests {
             started_at: day::OVERLOADED,
             mitigated_at: (Status::Monitoring <= status).then_some(day::RECOVERED),
             next_update_by: next,
+            etas: vec![day::DRAINED],
         };
         received(at, "status-page", Message::Post(post))
     }
@@ -331,6 +351,7 @@ pub(super) mod tests {
             title: "CRM [Degradation]".to_owned(),
             severity: Severity::Critical,
             summary: "CPU of the user database at 97 %".to_owned(),
+            suspects: vec![people::CHANGED.to_owned()],
         };
         let mut day = vec![received(moment(11, 10, 45), "ops", Message::Page(opened))];
         let mut number = 0;
@@ -369,10 +390,9 @@ pub(super) mod tests {
         assert_eq!(in_order(&day), Ok(()));
         assert_eq!(verdict(&day, "first public word"), ("after 45s".to_owned(), Verdict::Met));
         assert_eq!(verdict(&day, "promised updates kept"), ("18 of 18".to_owned(), Verdict::Met));
-        assert_eq!(
-            verdict(&day, "the change behind it"),
-            ("not measured yet".to_owned(), Verdict::NotMeasured)
-        );
+        let suspect = (format!("first: {}", people::CHANGED), Verdict::Met);
+        assert_eq!(verdict(&day, "the change behind it"), suspect);
+        assert_eq!(verdict(&day, "what people did"), ("3 of 3 actions".to_owned(), Verdict::Met));
     }
 
     #[test]

@@ -82,9 +82,29 @@ async fn play(script: Vec<Received>) -> (bool, String) {
     (well, String::from_utf8(shown).expect("text"))
 }
 
+/// The good day with every page that the replay of it has.
+fn a_whole_day() -> Vec<Received> {
+    use crate::incidents::PageReason::{MeasurementLost, Monitoring, Reopened, Resolved};
+    let mut day = a_good_day();
+    let Message::Page(opened) = day[0].message.clone() else { panic!("the day begins with a page") };
+    let pages = [
+        (day::moment(12, 2, 0), MeasurementLost),
+        (day::moment(12, 45, 45), Monitoring),
+        (day::moment(13, 5, 45), Reopened),
+        (day::moment(13, 7, 15), Monitoring),
+        (day::moment(20, 0, 15), Resolved),
+    ];
+    for (at, reason) in pages {
+        let message = Message::Page(message::Page { reason, ..opened.clone() });
+        day.push(Received { at, message, ..day[0].clone() });
+    }
+    day.sort_by_key(|one| one.at);
+    day
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_good_day_ends_well() {
-    let (well, shown) = play(a_good_day()).await;
+    let (well, shown) = play(a_whole_day()).await;
     assert!(well, "{shown}");
     for part in
         ["11:10:45  POST #1 ", "  * people scale the database up", "opened, posted, monitoring, resolved"]

@@ -52,13 +52,18 @@ impl Daemon {
         Self { program: Program::start("fogsignal", &mut command), address }
     }
 
+    /// Where `path` is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// What a GET of `path` answers, once there is an answer.
     pub async fn get(&self, path: &str) -> String {
         let client = super::client();
         let mut pause = tokio::time::interval(Duration::from_millis(50));
         for _ in 0..400 {
             pause.tick().await;
-            if let Ok(answer) = client.get(format!("http://{}{path}", self.address)).send().await {
+            if let Ok(answer) = client.get(self.url(path)).send().await {
                 return answer.text().await.expect("an answer has a body");
             }
         }
@@ -68,7 +73,7 @@ impl Daemon {
     /// What a POST to `path` answers.
     pub async fn post(&self, path: &str) -> (u16, String) {
         let client = super::client();
-        let answer = client.post(format!("http://{}{path}", self.address)).send().await.expect("an answer");
+        let answer = client.post(self.url(path)).send().await.expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("an answer has a body"))
     }
 
