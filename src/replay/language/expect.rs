@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::model::{Span, Timestamp};
 
-use super::time::Calendar;
 use super::words::{Line, Source, Words, Wrong};
 
 /// What is looked at: each view lists all changes of its kind, in order.
@@ -94,6 +93,8 @@ pub struct Expectations {
     pub lines: Vec<Expected>,
     /// Views that are compared although no line may be of them (`expect …`, `never …`).
     pub views: Vec<View>,
+    /// Views in which nothing happens (`never …`), and where that is said.
+    pub never: Vec<(View, Span)>,
     /// Where `expect` stands: answers go below it.
     pub expect_line: Option<usize>,
     /// What must be said, or must not be.
@@ -169,14 +170,24 @@ impl Expectations {
         let word = words.expect("a view, or `said`")?;
         let mut names = View::ALL.map(View::as_str).to_vec();
         names.push("said");
-        self.views.push(View::from_word(&word.text).ok_or_else(|| words.unknown(&word, "view", &names))?);
+        let view = View::from_word(&word.text).ok_or_else(|| words.unknown(&word, "view", &names))?;
+        self.views.push(view);
+        self.never.push((view, place));
         words.expect_end(&[])
     }
 
-    /// `never VIEW` beside lines of that view can never hold.
-    pub fn check(&self, source: &Source, _: &Calendar) -> Option<Wrong> {
-        let said_and_not = self.said.iter().find(|said| said.text.trim().is_empty())?;
-        Some(source.problem(said_and_not.place, "an empty text is in every post"))
+    /// What can never hold: a line of a view in which nothing happens, a text that is in every post.
+    pub fn check(&self, source: &Source) -> Option<Wrong> {
+        let empty = self.said.iter().find(|said| said.text.trim().is_empty());
+        if let Some(said) = empty {
+            return Some(source.problem(said.place, "an empty text is in every post"));
+        }
+        let (line, (view, place)) = self
+            .lines
+            .iter()
+            .find_map(|line| Some((line.line, self.never.iter().find(|(view, _)| *view == line.view)?)))?;
+        let what = format!("line {} says that something happens in `{view}`", line + 1);
+        Some(source.problem(*place, what).hint("keep one of the two"))
     }
 }
 

@@ -371,7 +371,7 @@ impl Parser<'_> {
     }
 
     fn check(&self) -> Problems {
-        let problem = self.expectations.check(self.source, &self.calendar);
+        let problem = self.expectations.check(self.source);
         problem.map(Problems::from).unwrap_or_default()
     }
 

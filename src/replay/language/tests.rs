@@ -50,6 +50,10 @@ fn a_mistake_is_named_with_its_place_and_what_was_meant() {
         "a.scn:2:14: `depoly` is no kind of change (hint: did you mean `deploy`?)",
     );
     check("target db down 09:10 to 09:20", "a.scn:2:8: nothing is loaded with `target=db` above");
+    check(
+        "never posts\nat 09:10 posts x",
+        "a.scn:2:1: line 3 says that something happens in `posts` (hint: keep one of the two)",
+    );
     check("expect alert", "a.scn:2:8: `alert` is no view (hint: did you mean `alerts`?)");
     check("rules <<\ngroups: []", "a.scn:2:1: `<<` is not closed: a line with `>>` alone is missing");
     check("until 10:00\n  m 1", "a.scn:3:3: nothing may stand below `until`");
