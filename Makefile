@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
 
-.PHONY: demo test packages lint unit bench conformance doc
+.PHONY: demo test packages lint unit soak bench conformance doc
 
 demo:
 	$(CARGO) run --release -- demo --once
@@ -30,9 +30,16 @@ lint:
 unit:
 	$(CARGO) test
 
+# The laws of the incident engine over many more cases. A failure is shrunk and printed; SEED repeats a run.
+soak:
+	@seed="$${SEED:-$$(date +%s)}"; echo "seed $$seed"; \
+	PROPTEST_CASES="$${CASES:-10000}" PROPTEST_RNG_SEED="$$seed" $(CARGO) test --release --lib laws
+
 bench:
 	$(CARGO) bench --bench exposition
 	$(CARGO) bench --bench decide
+	$(CARGO) build --release
+	target/release/fogsignal replay tests/scenarios/large/crm-with-200-rules.scn --format json >/dev/null
 
 # SHARED is the folder with the public conformance data, which is not part of this repository.
 conformance:
