@@ -117,7 +117,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, at_risk: &[ComponentId]) -> Pag
             .collect(),
         held_by: incident.held_by.clone(),
         acknowledged_by: incident.acknowledged_by.clone(),
-        start: time(incident.started_at),
+        start: words.bare_time(incident.started_at, draft.now()),
         zone: words.zone(incident.started_at),
     }
 }

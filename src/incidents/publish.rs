@@ -203,6 +203,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         merged_into: None,
         late,
         relapsed: happening && said_to_be_over,
+        ongoing: 0 < incident.active_symptoms,
         unchanged_since: last.filter(|_| unchanged).map(time),
         affected: String::new(),
         shown: shown.collect(),
@@ -216,7 +217,7 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         more_backlogs: backlogs.len().saturating_sub(BACKLOGS_LISTED),
         backlogs: backlogs.into_iter().take(BACKLOGS_LISTED).collect(),
         lost: lost(draft, incident),
-        start: time(incident.started_at),
+        start: words.bare_time(incident.started_at, now),
         end: incident.mitigated_at.map(time),
         watch_until: incident.watch_until.filter(|until| now < *until).map(time),
         zone: words.zone(incident.started_at),
@@ -226,7 +227,8 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
 
 /// What is measured, in the words that rules have for customers.
 fn evidence(draft: &Draft<'_>, incident: &Incident) -> Vec<String> {
-    let measured = incident.active().filter(|member| member.lost_since().is_none());
+    // What still fires when a person ends it is no word for its end.
+    let measured = incident.active().filter(|member| incident.is_open() && member.lost_since().is_none());
     let said = measured.filter_map(|member| {
         let last = || member.facts.annotations.get("public_summary").map(str::to_owned);
         draft.summary(&member.key).map(str::to_owned).or_else(last)

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use chrono::Offset as _;
 use chrono_tz::Tz;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior};
@@ -42,6 +41,8 @@ pub(super) struct PostFacts {
     pub(super) merged_into: Option<String>,
     pub(super) late: Option<String>,
     pub(super) relapsed: bool,
+    /// Whether symptoms fire still although a person says that it is only watched.
+    pub(super) ongoing: bool,
     pub(super) unchanged_since: Option<String>,
     pub(super) affected: String,
     pub(super) shown: Vec<ShownFacts>,
@@ -213,19 +214,20 @@ impl Words {
         Some(text.trim().to_owned())
     }
 
-    /// A time as people read it at `now`: the clock alone on the same day, else with its date.
+    /// A time as people read it at `now`: the clock alone on the same day, else with its date; with its offset where the
+    /// clock was changed between the two, since the same hour may come twice.
     pub(super) fn time(&self, at: Timestamp, now: Timestamp) -> String {
+        let (text, zone) = (self.bare_time(at, now), self.zone(at));
+        if zone == self.zone(now) { text } else { format!("{text} {zone}") }
+    }
+
+    /// As `time`, without an offset, for where it stands beside.
+    pub(super) fn bare_time(&self, at: Timestamp, now: Timestamp) -> String {
         let dated = match self.language {
             Language::English => "%b %d, %Y %H:%M",
             Language::BrazilianPortuguese => "%d/%m/%Y %H:%M",
         };
         match (at.in_zone(self.timezone), now.in_zone(self.timezone)) {
-            // Over a change of the clock the same hour may come twice.
-            (Some(at), Some(now))
-                if at.date_naive() == now.date_naive() && at.offset().fix() != now.offset().fix() =>
-            {
-                at.format("%H:%M GMT%:z").to_string()
-            }
             (Some(at), Some(now)) if at.date_naive() == now.date_naive() => at.format("%H:%M").to_string(),
             (Some(at), _) => at.format(dated).to_string(),
             (None, _) => at.to_rfc3339(),
@@ -370,5 +372,8 @@ mod tests {
         check(1_774_746_000, "03:00", "GMT+02:00");
         check(1_792_889_999, "02:59", "GMT+02:00");
         check(1_792_890_000, "02:00", "GMT+01:00");
+        let (first, second) = (Timestamp::from_secs(1_792_888_200), Timestamp::from_secs(1_792_890_000));
+        assert_eq!(words.time(first, second), "02:30 GMT+02:00");
+        assert_eq!(words.bare_time(first, second), "02:30");
     }
 }

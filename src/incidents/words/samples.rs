@@ -60,6 +60,7 @@ pub(super) fn posts() -> Vec<PostFacts> {
         let bare = bare_post(status);
         posts.push(PostFacts { written: text("We found it."), ..full.clone() });
         posts.push(PostFacts { holding: true, ..bare.clone() });
+        posts.push(PostFacts { ongoing: true, ..bare.clone() });
         posts.push(PostFacts { unchanged_since: text("14:30"), ..full.clone() });
         posts.push(PostFacts { unchanged_since: text("14:30"), first: false, ..bare.clone() });
         posts.push(full);
@@ -83,6 +84,7 @@ fn bare_post(status: &'static str) -> PostFacts {
         merged_into: None,
         late: None,
         relapsed: false,
+        ongoing: false,
         unchanged_since: None,
         affected: "Blip Platform (CRM, Analytics) and Desk".to_owned(),
         shown: Vec::new(),
