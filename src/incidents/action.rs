@@ -10,10 +10,13 @@ use crate::model::{IncidentId, Timestamp};
 use crate::rules::{AlertKey, Role};
 
 use super::draft::Draft;
-use super::event::{Effect, Figure, Status, Wake, What, Why};
+use super::event::What;
+use super::finding::{Effect, Figure};
 use super::incident::{Action, ActionOutcome, Dated, Incident};
 use super::input::{Change, ChangeKind};
+use super::status::Status;
 use super::suspects;
+use super::why::{Wake, Why};
 
 /// An effect shows within this time, or none does.
 const EFFECT_WITHIN: Duration = Duration::from_secs(15 * 60);

@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::model::{ComponentId, ComponentStatus, Graph, Timestamp};
 use crate::rules::Role;
 
-use super::event::{ComponentNow, Exposure, Impact, Member};
 use super::incident::Incident;
+use super::member::Member;
+use super::message::ComponentNow;
+use super::status::{Exposure, Impact};
 use super::words::Words;
 
 /// What each affected component shows now, because of these alerts.

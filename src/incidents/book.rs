@@ -15,11 +15,13 @@ use super::backlog::Depths;
 use super::command::{Command, Refused};
 use super::config::Config;
 use super::draft::Draft;
-use super::event::{Event, Member, Wake, What, Why};
+use super::event::{Event, What};
 use super::incident::Incident;
 use super::input::{Change, Input, Readings};
+use super::member::Member;
 use super::promise::Known;
 use super::settings::{EscalationPolicy, Settings};
+use super::why::{Wake, Why};
 use super::{action, command, correlate, escalate, lifecycle, promise, raise};
 
 /// How many incidents are kept in memory; of more, those that were over first are forgotten.

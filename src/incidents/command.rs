@@ -11,8 +11,11 @@ use crate::model::{ComponentId, IncidentId, SinkName, Timestamp};
 use crate::rules::AlertKey;
 
 use super::draft::Draft;
-use super::event::{Fixed, Impact, PageReason, Status, What, Why};
+use super::event::{Fixed, What};
 use super::incident::Incident;
+use super::message::PageReason;
+use super::status::{Impact, Status};
+use super::why::Why;
 use super::{action, lifecycle, merge, publish};
 
 /// An operator's word.

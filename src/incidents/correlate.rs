@@ -13,8 +13,11 @@ use crate::rules::{AlertFacts, AlertState, Role, Transition};
 use super::affected;
 use super::config::Config;
 use super::draft::Draft;
-use super::event::{Exposure, Family, Member, What, Why};
+use super::event::What;
 use super::incident::Incident;
+use super::member::{Family, Member};
+use super::status::Exposure;
+use super::why::Why;
 use super::{lifecycle, merge};
 
 /// Takes one transition in, and says which incidents it touched.

@@ -12,10 +12,12 @@ use crate::rules::{AlertKey, Share};
 
 use super::book::Book;
 use super::config::Config;
-use super::event::{Event, Status, What, Why};
+use super::event::{Event, What};
 use super::incident::Incident;
 use super::input::Change;
 use super::promise::Known;
+use super::status::Status;
+use super::why::Why;
 
 pub(super) struct Draft<'a> {
     book: &'a Book,

@@ -15,11 +15,14 @@ use crate::model::{IncidentId, Severity, SinkName, Timestamp};
 
 use super::config::Config;
 use super::draft::Draft;
-use super::event::Wake;
-use super::event::{PageReason, Status, What, Why};
+use super::event::What;
 use super::incident::{Escalation, Incident};
 use super::input::{SinkNews, SinkReport};
+use super::message::PageReason;
 use super::settings::{EscalationPolicy, EscalationStep, PolicyMatch};
+use super::status::Status;
+use super::why::Wake;
+use super::why::Why;
 use super::{lifecycle, page};
 
 /// The default policy calls a second time after this, and then rests: one missed call must not be the end of it,

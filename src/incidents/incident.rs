@@ -10,10 +10,11 @@ use std::sync::Arc;
 use crate::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
 use crate::rules::{AlertKey, Role};
 
-use super::event::{
-    Effect, Event, Exposure, Family, Figure, Impact, Member, Page, PageReason, Post, Span, Status, Suspect,
-    What,
-};
+use super::event::{Event, What};
+use super::finding::{Effect, Figure, Suspect};
+use super::member::{Family, Member};
+use super::message::{Page, PageReason, Post};
+use super::status::{Exposure, Impact, Span, Status};
 
 /// Something with the time at which it was decided.
 #[derive(Debug, Clone, PartialEq)]

@@ -18,9 +18,12 @@ use crate::rules::Role;
 use super::affected;
 use super::config::Config;
 use super::draft::Draft;
-use super::event::Wake;
-use super::event::{Exposure, PageReason, Status, What, Why};
+use super::event::What;
 use super::incident::Incident;
+use super::message::PageReason;
+use super::status::{Exposure, Status};
+use super::why::Wake;
+use super::why::Why;
 use super::{action, escalate, publish, raise, suspects};
 
 /// Proposes whatever follows for one incident.

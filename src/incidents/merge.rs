@@ -9,9 +9,12 @@ use crate::rules::AlertKey;
 
 use super::command::Refused;
 use super::draft::Draft;
-use super::event::{Exposure, Member, What, Why};
+use super::event::What;
 use super::incident::{Action, Cause, Incident, Note};
+use super::member::Member;
 use super::settings::PublishMode;
+use super::status::Exposure;
+use super::why::Why;
 use super::{affected, lifecycle, promise, publish};
 
 /// Makes `from` a part of `into`: its alerts, what its components showed, what people did and found, and its promise

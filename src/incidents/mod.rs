@@ -18,17 +18,22 @@ mod correlate;
 mod draft;
 mod escalate;
 mod event;
+mod finding;
 mod incident;
 mod input;
 mod lifecycle;
+mod member;
 mod merge;
+mod message;
 mod page;
 mod promise;
 mod publish;
 mod raise;
 mod remember;
 mod settings;
+mod status;
 mod suspects;
+mod why;
 mod words;
 
 #[cfg(test)]
@@ -37,16 +42,18 @@ mod tests;
 pub use book::Book;
 pub use command::{Command, CommandKind, Holdable, Refused};
 pub use escalate::REPEAT_AT_LEAST;
-pub use event::{
-    ComponentNow, Effect, Eta, Event, Exposure, Figure, Fixed, Impact, Member, Page, PageReason, Post,
-    PostKind, Raising, ScoreParts, Span, Status, Suspect, SuspectKind, Wake, What, Why,
-};
+pub use event::{Event, Fixed, Raising, What};
+pub use finding::{Effect, Figure, ScoreParts, Suspect, SuspectKind};
 pub use incident::{
     Action, ActionOutcome, Cause, Dated, Escalation, Incident, Note, Promises, Undelivered, WaitingDraft,
 };
 pub use input::{Change, ChangeKind, Evaluation, Input, Readings, SinkNews, SinkReport};
+pub use member::Member;
+pub use message::{ComponentNow, Eta, Page, PageReason, Post, PostKind};
 pub use settings::{
     Cadence, EscalationPolicy, EscalationStep, Fallback, Gate, Language, PolicyMatch, Publish, PublishMode,
     Raise, RaiseWhen, Settings, Templates,
 };
+pub use status::{Exposure, Impact, Span, Status};
+pub use why::{Wake, Why};
 pub use words::{TemplateKind, check_template};

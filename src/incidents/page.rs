@@ -14,9 +14,12 @@ use crate::rules::Role;
 
 use super::affected;
 use super::draft::Draft;
-use super::event::{Effect, Member, Page, PageReason, Why};
+use super::finding::Effect;
 use super::incident::{ActionOutcome, Incident};
+use super::member::Member;
+use super::message::{Page, PageReason};
 use super::publish;
+use super::why::Why;
 use super::words::{AlertLine, DoneFacts, PageFacts, ShownFacts, SinkFacts, SuspectFacts};
 
 /// How many alerts a page lists; in a storm the rest is counted.

@@ -18,9 +18,12 @@ use super::affected;
 use super::backlog::{Depths, Outlook};
 use super::config::Config;
 use super::draft::Draft;
-use super::event::{Eta, Exposure, Member, Post, PostKind, Status, Wake, Why};
 use super::incident::{Incident, WaitingDraft};
+use super::member::Member;
+use super::message::{Eta, Post, PostKind};
 use super::settings::{Fallback, Gate, PolicyMatch, PublishMode, Settings};
+use super::status::{Exposure, Status};
+use super::why::{Wake, Why};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

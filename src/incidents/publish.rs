@@ -13,10 +13,13 @@ use crate::model::{ComponentId, ComponentStatus, IncidentId, format_duration};
 use super::affected;
 use super::backlog::Trend;
 use super::draft::Draft;
-use super::event::{Exposure, Post, PostKind, Status, What, Why};
+use super::event::What;
 use super::incident::Incident;
+use super::message::{Post, PostKind};
 use super::promise::{self, How};
 use super::settings::PublishMode;
+use super::status::{Exposure, Status};
+use super::why::Why;
 use super::words::{ActionFacts, BacklogFacts, EtaFacts, LostFacts, PostFacts, ShownFacts};
 use super::{escalate, lifecycle};
 

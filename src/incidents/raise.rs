@@ -11,10 +11,12 @@ use crate::model::{IncidentId, Severity, Timestamp, format_duration};
 
 use super::config::Config;
 use super::draft::Draft;
-use super::event::{Raising, Status, Wake, What, Why};
+use super::event::{Raising, What};
 use super::incident::Incident;
 use super::promise;
 use super::settings::{Raise, RaiseWhen};
+use super::status::Status;
+use super::why::{Wake, Why};
 
 /// Raises the severity where the settings say so.
 pub(super) fn raise(draft: &mut Draft<'_>, id: IncidentId) {

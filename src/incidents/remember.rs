@@ -11,12 +11,13 @@ use crate::model::{ComponentId, ComponentStatus, Timestamp};
 use crate::rules::{AlertFacts, AlertKey, AlertState, Role};
 
 use super::command::Holdable;
-use super::event::{
-    Event, Exposure, Family, Fixed, Member, Page, PageReason, Post, PostKind, Raising, Span, Status, What,
-};
+use super::event::{Event, Fixed, Raising, What};
 use super::incident::{
     Action, ActionOutcome, Cause, Dated, Escalation, Incident, Note, Said, Undelivered, WaitingDraft,
 };
+use super::member::{Family, Member};
+use super::message::{Page, PageReason, Post, PostKind};
+use super::status::{Exposure, Span, Status};
 
 impl Incident {
     /// Remembers an event. Cannot fail.

@@ -14,9 +14,12 @@ use crate::model::{ComponentId, Graph, IncidentId};
 use crate::rules::{Role, Share};
 
 use super::draft::Draft;
-use super::event::{ScoreParts, Status, Suspect, SuspectKind, What, Why};
+use super::event::What;
+use super::finding::{ScoreParts, Suspect, SuspectKind};
 use super::incident::Incident;
 use super::input::{Change, ChangeKind};
+use super::status::Status;
+use super::why::Why;
 
 /// How many suspects are told.
 const TOLD: usize = 5;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::model::{ComponentStatus, Timestamp};
 
-use super::event::PageReason;
+use super::message::PageReason;
 use super::settings::{Language, Settings};
 
 mod figure;

@@ -6,5 +6,6 @@ mod real;
 mod rooms;
 mod rule_packs;
 mod scenarios;
+mod seed;
 mod support;
 mod told;

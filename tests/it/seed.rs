@@ -82,7 +82,10 @@ fn the_end_of_the_symptoms_is_told_and_the_relapse_is_the_same_incident() {
 #[test]
 fn the_change_of_the_evening_before_is_the_first_suspect_on_the_first_page() {
     let first = &list(&incident()["pages"])[0]["first_suspect"];
-    assert_eq!((&first["component"], &first["at"]), (&"crm-consumers".into(), &"2023-01-31T22:00:00-03:00".into()));
+    assert_eq!(
+        (&first["component"], &first["at"]),
+        (&"crm-consumers".into(), &"2023-01-31T22:00:00-03:00".into())
+    );
     let decoy = list(&incident()["suspects"]).iter().find(|suspect| suspect["component"] == "desk");
     let decoy = decoy.expect("the decoy is ranked too");
     assert!(decoy["score"].as_f64() < first["score"].as_f64(), "{decoy}");

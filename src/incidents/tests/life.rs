@@ -1,7 +1,7 @@
 //! Opened, joined, identified, monitored, held, resolved, reopened.
 
 use super::harness::*;
-use crate::incidents::event::Family;
+use crate::incidents::member::Family;
 use crate::incidents::*;
 use crate::model::Severity::{Critical, Major, Minor};
 use crate::model::*;
