@@ -93,6 +93,8 @@ struct PostData {
     affected: String,
     components: Vec<Component>,
     post: PostPart,
+    #[serde(default)]
+    etas: Vec<EtaPart>,
     started_at: Time,
     mitigated_at: Option<Time>,
 }
@@ -102,8 +104,6 @@ struct PostPart {
     number: u32,
     body: String,
     next_update_by: Option<Time>,
-    #[serde(default)]
-    etas: Vec<EtaPart>,
 }
 
 #[derive(Deserialize)]
@@ -117,14 +117,14 @@ struct PageData {
     title: String,
     severity: Severity,
     page: PagePart,
+    #[serde(default)]
+    suspects: Vec<SuspectPart>,
 }
 
 #[derive(Deserialize)]
 struct PagePart {
     reason: PageReason,
     summary: String,
-    #[serde(default)]
-    suspects: Vec<SuspectPart>,
 }
 
 #[derive(Deserialize)]
@@ -167,8 +167,8 @@ impl Message {
 }
 
 fn post(data: PostData) -> Post {
-    let PostData { incident, title, status, impact, affected, components, post, started_at, mitigated_at } =
-        data;
+    let PostData { incident, title, status, impact, affected, components, post, .. } = data;
+    let PostData { etas, started_at, mitigated_at, .. } = data;
     Post {
         incident,
         number: post.number,
@@ -181,13 +181,13 @@ fn post(data: PostData) -> Post {
         started_at: started_at.0,
         mitigated_at: mitigated_at.map(|Time(at)| at),
         next_update_by: post.next_update_by.map(|Time(at)| at),
-        etas: post.etas.into_iter().map(|EtaPart { best: Time(at) }| at).collect(),
+        etas: etas.into_iter().map(|EtaPart { best: Time(at) }| at).collect(),
     }
 }
 
 fn page(data: PageData) -> Page {
-    let PageData { incident, title, severity, page } = data;
-    let suspects = page.suspects.into_iter().map(|suspect| suspect.summary).collect();
+    let PageData { incident, title, severity, page, suspects } = data;
+    let suspects = suspects.into_iter().map(|suspect| suspect.summary).collect();
     Page { incident, reason: page.reason, title, severity, summary: page.summary, suspects }
 }
 
@@ -201,13 +201,18 @@ pub(super) mod tests {
         "affected": "Blip Platform (CRM) and Desk", "components_omitted": 0,
         "components": [{"id": "crm", "name": "CRM", "group": "Blip Platform", "status": "degraded_performance"}],
         "post": {"number": 1, "body": "We are looking into it.", "next_update_by": "2023-02-01T14:25:00.000Z"},
+        "etas": [{"component": "analytics", "low": "2023-02-01T22:45:00.000Z", "best": "2023-02-01T23:00:00.000Z",
+                  "high": "2023-02-01T23:15:00.000Z"}],
         "started_at": "2023-02-01T14:10:00.000Z", "mitigated_at": null}}"#;
 
     const PAGE: &str = r#"{"type": "page.opened", "timestamp": "2023-02-01T14:10:45.000Z", "data": {
         "incident": "INC-1", "title": "CRM [Degradation]", "status": "investigating", "severity": "critical",
         "components": [], "components_omitted": 0, "started_at": "2023-02-01T14:10:00.000Z",
         "page": {"number": 1, "reason": "opened", "calls": true, "step": 0, "summary": "CPU at 97 %",
-                 "details": "", "runbooks": []}}}"#;
+                 "details": "", "runbooks": []},
+        "suspects": [{"kind": "config", "component": "crm-consumers", "summary": "batch size raised",
+                      "at": "2023-02-01T01:00:00.000Z", "score": 0.48,
+                      "parts": {"time": 0.68, "graph": 0.8, "kind": 1.0, "share": 0.87}}]}}"#;
 
     #[test]
     fn reads_a_post() {
@@ -216,6 +221,7 @@ pub(super) mod tests {
         };
         assert_eq!((post.number, post.status, post.mitigated_at), (1, Status::Investigating, None));
         assert_eq!(post.next_update_by, Some(Timestamp::from_secs(1_675_261_500)));
+        assert_eq!(post.etas, [Timestamp::from_secs(1_675_292_400)]);
     }
 
     #[test]
@@ -227,6 +233,7 @@ pub(super) mod tests {
             (page.reason, page.severity, &*page.summary),
             (PageReason::Opened, Severity::Critical, "CPU at 97 %")
         );
+        assert_eq!(page.suspects, ["batch size raised"]);
     }
 
     #[test]

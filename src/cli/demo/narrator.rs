@@ -166,7 +166,11 @@ fn page_lines(at: Timestamp, sink: &str, page: &Page) -> Vec<Line> {
     let reason = reason.as_ref().and_then(|reason| reason.as_str()).unwrap_or("told").replace('_', " ");
     let tone = if page.reason.calls() { Tone::Bad } else { Tone::Good };
     let Page { severity, summary, .. } = page;
-    vec![line(tone, format!("{}  PAGE to {sink} ({severity}, {reason}): {summary}", time(at)))]
+    let mut lines =
+        vec![line(tone, format!("{}  PAGE to {sink} ({severity}, {reason}): {summary}", time(at)))];
+    let suspects = page.suspects.iter().filter(|_| page.reason.calls());
+    lines.extend(suspects.map(|suspect| line(Tone::Faint, indent(&format!("suspect: {suspect}")))));
+    lines
 }
 
 /// The measurements at `at`, on one line.
@@ -294,7 +298,10 @@ mod tests {
         let lines = Narrator::default().delivery(&a_good_day()[0]);
         assert_eq!(
             texts(&lines),
-            ["11:10:45  PAGE to ops (critical, opened): CPU of the user database at 97 %"]
+            [
+                "11:10:45  PAGE to ops (critical, opened): CPU of the user database at 97 %",
+                "            suspect: batch size raised",
+            ]
         );
     }
 

@@ -62,10 +62,12 @@ fn body(message: &Message) -> String {
             "components": post.components.iter()
                 .map(|one| json!({"id": one.id, "name": one.name, "status": one.status})).collect::<Vec<_>>(),
             "post": {"number": post.number, "body": post.text, "next_update_by": time(post.next_update_by)},
+            "etas": post.etas.iter().map(|best| json!({"best": best.to_rfc3339()})).collect::<Vec<_>>(),
         }}),
         Message::Page(page) => json!({"type": "page.opened", "data": {
             "incident": page.incident, "title": page.title, "severity": page.severity,
             "page": {"reason": page.reason, "summary": page.summary},
+            "suspects": page.suspects.iter().map(|summary| json!({"summary": summary})).collect::<Vec<_>>(),
         }}),
     }
     .to_string()
@@ -106,6 +108,7 @@ fn a_whole_day() -> Vec<Received> {
 async fn a_good_day_ends_well() {
     let (well, shown) = play(a_whole_day()).await;
     assert!(well, "{shown}");
+    assert!(!shown.contains("MISSED"), "{shown}");
     for part in
         ["11:10:45  POST #1 ", "  * people scale the database up", "opened, posted, monitoring, resolved"]
     {
