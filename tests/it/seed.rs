@@ -69,6 +69,14 @@ fn nobody_waits_longer_than_a_quarter_of_an_hour_and_every_promise_is_kept() {
 fn the_end_of_the_symptoms_is_told_and_the_relapse_is_the_same_incident() {
     let monitoring = time(&incident()["monitoring_at"]);
     assert!(monitoring.time() <= at(12, 50, 0), "{monitoring}");
+    let felt = list(&incident()["alerts"]).iter().filter(|alert| alert["role"] == "symptom");
+    let ends: Vec<_> = felt
+        .flat_map(|alert| list(&alert["firings"]))
+        .map(|firing| time(&firing["resolved_at"]))
+        .filter(|end| *end <= monitoring)
+        .collect();
+    let last = ends.iter().max().expect("a symptom ended before it");
+    assert!(monitoring - *last <= TimeDelta::minutes(2), "{last} and {monitoring}");
     let statuses: Vec<&str> =
         list(&incident()["posts"]).iter().filter_map(|post| post["status"].as_str()).collect();
     let mut turns = statuses.clone();

@@ -1,18 +1,18 @@
 //! From a record to its report.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 
 use crate::incidents::{
-    Action, ActionOutcome, ComponentNow, Dated, Event, Exposure, Impact, Incident, Page, Post, Suspect, What,
+    Action, ActionOutcome, ComponentNow, Dated, Event, Exposure, Impact, Incident, Page, Post, Suspect,
 };
 use crate::model::{ComponentId, ComponentStatus, Graph, IncidentId, Timestamp};
 use crate::replay::language::{Calendar, Scenario};
 use crate::replay::run::Record;
 use crate::replay::views;
 
+use super::events::{Events, Firing};
 use super::scorecard;
 use super::types::*;
 
@@ -21,14 +21,14 @@ pub fn report(scenario: &Scenario, record: &Record) -> Report {
     let zone = zone(scenario, record);
     let teller =
         Teller { calendar: Calendar { zone, ..scenario.calendar }, graph: &record.config.graph, zone };
-    let words = Words::of(record);
-    let incidents = record.incidents.iter().map(|incident| teller.incident(incident, &words)).collect();
+    let events = Events::of(record);
+    let incidents = record.incidents.iter().map(|incident| teller.incident(incident, &events)).collect();
     Report {
         start: teller.moment(scenario.calendar.start),
         end: teller.moment(scenario.end),
         zone: zone.name().to_owned(),
         incidents,
-        scorecard: scorecard::scorecard(scenario, record, &teller),
+        scorecard: scorecard::scorecard(scenario, record, &events, &teller),
     }
 }
 
@@ -37,26 +37,6 @@ fn zone(scenario: &Scenario, record: &Record) -> Tz {
     match record.config.incidents.timezone {
         Tz::UTC => scenario.calendar.zone,
         zone => zone,
-    }
-}
-
-/// What the events say beside what an incident remembers.
-struct Words<'a> {
-    posts: BTreeMap<(IncidentId, u32), &'a Event>,
-    pages: BTreeMap<(IncidentId, u32), &'a Event>,
-}
-
-impl<'a> Words<'a> {
-    fn of(record: &'a Record) -> Self {
-        let mut words = Self { posts: BTreeMap::new(), pages: BTreeMap::new() };
-        for (_, event) in views::events(&record.entries) {
-            match &event.what {
-                What::Posted { post } => drop(words.posts.insert((event.incident, post.number), event)),
-                What::Paged { page } => drop(words.pages.insert((event.incident, page.number), event)),
-                _ => {}
-            }
-        }
-        words
     }
 }
 
@@ -76,13 +56,13 @@ impl Teller<'_> {
         at.map(|at| self.moment(at))
     }
 
-    fn why(&self, event: Option<&&Event>) -> String {
+    fn why(&self, event: Option<&Event>) -> String {
         event.map(|event| views::why(&event.why, &self.calendar)).unwrap_or_default()
     }
 
-    fn incident(&self, incident: &Incident, words: &Words<'_>) -> IncidentReport {
-        let posts = incident.posts.iter().map(|post| self.post(post.at, &post.item, incident.id, words));
-        let pages = incident.pages.iter().map(|page| self.page(page.at, &page.item, incident.id, words));
+    fn incident(&self, incident: &Incident, events: &Events<'_>) -> IncidentReport {
+        let posts = incident.posts.iter().map(|post| self.post(post.at, &post.item, incident.id, events));
+        let pages = incident.pages.iter().map(|page| self.page(page.at, &page.item, incident.id, events));
         IncidentReport {
             id: incident.id.to_string(),
             title: incident.title.clone(),
@@ -100,7 +80,7 @@ impl Teller<'_> {
             resolved_at: self.maybe(incident.resolved_at),
             components: self.components(incident),
             affected: incident.posts.last().map(|post| post.item.affected.clone()).unwrap_or_default(),
-            alerts: self.alerts(incident),
+            alerts: self.alerts(incident, events),
             suspects: incident.suspects.iter().map(|suspect| self.suspect(suspect)).collect(),
             actions: incident.actions.iter().map(|action| self.action(action)).collect(),
             posts: posts.collect(),
@@ -134,7 +114,11 @@ impl Teller<'_> {
         ids.into_iter().map(component).collect()
     }
 
-    fn alerts(&self, incident: &Incident) -> Vec<AlertReport> {
+    fn alerts(&self, incident: &Incident, events: &Events<'_>) -> Vec<AlertReport> {
+        let firing = |firing: &Firing| FiringReport {
+            fired_at: self.moment(firing.fired_at),
+            resolved_at: self.maybe(firing.resolved_at),
+        };
         let alert = |member: &crate::incidents::Member| AlertReport {
             alert: member.key.to_string(),
             role: member.role(),
@@ -143,6 +127,7 @@ impl Teller<'_> {
             worst: member.worst,
             breached_at: self.moment(member.state.breached_at()),
             joined_at: self.moment(member.joined_at),
+            firings: events.firings(incident.id, &member.key).iter().map(firing).collect(),
         };
         incident.members.values().map(|member| alert(member)).collect()
     }
@@ -177,7 +162,7 @@ impl Teller<'_> {
         }
     }
 
-    fn post(&self, at: Timestamp, post: &Post, of: IncidentId, words: &Words<'_>) -> PostReport {
+    fn post(&self, at: Timestamp, post: &Post, of: IncidentId, events: &Events<'_>) -> PostReport {
         let component = |now: &ComponentNow| ComponentNowReport {
             id: now.id.to_string(),
             name: now.name.clone(),
@@ -191,12 +176,12 @@ impl Teller<'_> {
             impact: post.impact.as_str(),
             body: post.body.clone(),
             next_update_by: self.maybe(post.next_update_by),
-            why: self.why(words.posts.get(&(of, post.number))),
+            why: self.why(events.of_post(of, post.number)),
             components: post.components.iter().map(component).collect(),
         }
     }
 
-    fn page(&self, at: Timestamp, page: &Page, of: IncidentId, words: &Words<'_>) -> PageReport {
+    fn page(&self, at: Timestamp, page: &Page, of: IncidentId, events: &Events<'_>) -> PageReport {
         let reason = serde_json::to_value(page.reason).unwrap_or_default();
         PageReport {
             number: page.number,
@@ -204,7 +189,7 @@ impl Teller<'_> {
             to: page.to.iter().map(ToString::to_string).collect(),
             step: page.step,
             reason: reason.as_str().unwrap_or_default().to_owned(),
-            why: self.why(words.pages.get(&(of, page.number))),
+            why: self.why(events.of_page(of, page.number)),
             summary: page.summary.clone(),
             first_suspect: page.suspects.first().map(|suspect| self.suspect(suspect)),
         }

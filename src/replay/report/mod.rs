@@ -5,6 +5,7 @@
 //! Not:  nothing is decided or judged here; the figures are those of events.
 
 mod build;
+mod events;
 mod scorecard;
 mod text;
 mod types;

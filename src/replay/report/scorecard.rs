@@ -1,5 +1,6 @@
 //! The figures that people ask for, over all public incidents: the worst of each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::incidents::{Dated, Exposure, Incident, Post, Status};
@@ -7,17 +8,24 @@ use crate::model::Timestamp;
 use crate::replay::language::Scenario;
 use crate::replay::laws;
 use crate::replay::run::Record;
+use crate::rules::Role;
 
 use super::build::{Teller, promises};
+use super::events::Events;
 use super::types::{PromisesReport, Scorecard};
 
 /// The scorecard of a record.
-pub fn scorecard(scenario: &Scenario, record: &Record, teller: &Teller<'_>) -> Scorecard {
+pub fn scorecard(
+    scenario: &Scenario,
+    record: &Record,
+    events: &Events<'_>,
+    teller: &Teller<'_>,
+) -> Scorecard {
     let whole: Vec<&Incident> =
         record.incidents.iter().filter(|incident| incident.merged_into.is_none()).collect();
     let public: Vec<&Incident> =
         whole.iter().copied().filter(|incident| incident.exposure == Exposure::Public).collect();
-    let worst = |figure: fn(&Incident) -> Option<Duration>| {
+    let worst = |figure: &dyn Fn(&Incident) -> Option<Duration>| {
         public.iter().filter_map(|incident| figure(incident)).max().map(|length| length.as_secs_f64())
     };
     let pages = || record.incidents.iter().flat_map(|incident| &incident.pages);
@@ -33,10 +41,10 @@ pub fn scorecard(scenario: &Scenario, record: &Record, teller: &Teller<'_>) -> S
     Scorecard {
         public_incidents: public.len(),
         internal_incidents: whole.len() - public.len(),
-        first_word_after_s: worst(first_word),
-        longest_gap_s: worst(longest_gap),
+        first_word_after_s: worst(&first_word),
+        longest_gap_s: worst(&longest_gap),
         promises: all,
-        recovery_posted_within_s: worst(recovery),
+        recovery_posted_within_s: worst(&|incident| recovery(incident, events)),
         first_suspect: first_page.and_then(|page| page.item.suspects.first()).map(|one| teller.suspect(one)),
         affected: public
             .iter()
@@ -61,19 +69,14 @@ fn longest_gap(incident: &Incident) -> Option<Duration> {
     pairs.map(|pair| pair[1].at.since(pair[0].at)).max()
 }
 
-/// From the end of the symptoms to the first post that says so, each time that they ended.
-fn recovery(incident: &Incident) -> Option<Duration> {
-    let mut before: Option<&Dated<std::sync::Arc<Post>>> = None;
-    let mut longest = None;
-    for post in &incident.posts {
-        let was_over = before.is_some_and(|before| is_over(before.item.status));
-        if is_over(post.item.status) && !was_over {
-            let since: Timestamp = post.item.mitigated_at.unwrap_or(post.at);
-            longest = longest.max(Some(post.at.since(since)));
-        }
-        before = Some(post);
-    }
-    longest
+/// From the end of the alert that ended last to the first post that says so, each time that they ended.
+fn recovery(incident: &Incident, events: &Events<'_>) -> Option<Duration> {
+    let felt = incident.members.values().filter(|member| member.role() != Role::Backlog);
+    let firings = felt.flat_map(|member| events.firings(incident.id, &member.key));
+    let ends: Vec<Timestamp> = firings.filter_map(|firing| firing.resolved_at).collect();
+    let ended = |pair: &&[Dated<Arc<Post>>]| !is_over(pair[0].item.status) && is_over(pair[1].item.status);
+    let told = incident.posts.windows(2).filter(ended).map(|pair| pair[1].at);
+    told.filter_map(|at| Some(at.since(*ends.iter().filter(|end| **end <= at).max()?))).max()
 }
 
 fn is_over(status: Status) -> bool {

@@ -122,6 +122,17 @@ pub struct AlertReport {
     pub breached_at: Moment,
     /// When it joined the incident.
     pub joined_at: Moment,
+    /// From when to when it fired, as often as it did.
+    pub firings: Vec<FiringReport>,
+}
+
+/// One time that an alert fired.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FiringReport {
+    /// When it fired: it was past a threshold for as long as the threshold asks.
+    pub fired_at: Moment,
+    /// When it was over: it was back for as long as its rule asks; null while it lasts.
+    pub resolved_at: Option<Moment>,
 }
 
 /// A probable cause.
@@ -265,7 +276,8 @@ pub struct Scorecard {
     pub longest_gap_s: Option<f64>,
     /// All promises together.
     pub promises: PromisesReport,
-    /// How long after the symptoms ended that was posted, in seconds; the longest.
+    /// How long after the last alert was over it was posted that customers feel nothing any more, in seconds; the
+    /// longest.
     pub recovery_posted_within_s: Option<f64>,
     /// The likeliest cause that the first page names.
     pub first_suspect: Option<SuspectReport>,
