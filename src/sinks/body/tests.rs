@@ -84,7 +84,7 @@ fn fits(body: &Value) {
     }
 }
 
-const REASONS: [PageReason; 13] = [
+const REASONS: [PageReason; 14] = [
     PageReason::Opened,
     PageReason::NotAcknowledged,
     PageReason::SeverityRaised,
@@ -94,6 +94,7 @@ const REASONS: [PageReason; 13] = [
     PageReason::AcknowledgementExpired,
     PageReason::DraftWaits,
     PageReason::StoodDown,
+    PageReason::Merged,
     PageReason::JournalFailing,
     PageReason::DaemonFailing,
     PageReason::Monitoring,
