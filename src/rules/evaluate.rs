@@ -5,7 +5,9 @@
 //! Not:  no clock is read; when to evaluate is decided elsewhere.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::iter;
 
 use crate::model::{Labels, METRIC_NAME, Timestamp};
 use crate::promql::{self, Element, Options, Recorded, Source};
@@ -146,6 +148,27 @@ fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge:
     Outcome { samples, ..Outcome::empty() }
 }
 
+/// What there is of each alert, in the order of their labels, as both sides come: its row, what its rule gives now, or
+/// both.
+fn side_by_side<'a>(
+    rows: impl Iterator<Item = &'a AlertRow>,
+    elements: &'a [(Labels, Element)],
+) -> impl Iterator<Item = (&'a Labels, Option<&'a AlertRow>, Option<&'a Element>)> {
+    let mut rows = rows.peekable();
+    let mut elements = elements.iter().peekable();
+    iter::from_fn(move || {
+        let order = match (rows.peek(), elements.peek()) {
+            (Some(row), Some((labels, _))) => row.key.labels.cmp(labels),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let row = rows.next_if(|_| order.is_le());
+        let element = elements.next_if(|_| order.is_ge());
+        let labels = row.map(|row| &row.key.labels).or(element.map(|(labels, _)| labels))?;
+        Some((labels, row, element.map(|(_, element)| element)))
+    })
+}
+
 /// One evaluation of a rule that makes alerts.
 struct Evaluation<'a> {
     rule: &'a Rule,
@@ -187,17 +210,12 @@ impl Evaluation<'_> {
     }
 
     /// Moves every alert that there is or that begins, and says how many are pending or count as firing.
-    fn move_all(&self, elements: Option<&BTreeMap<Labels, Element>>) -> (Outcome, usize) {
+    fn move_all(&self, elements: Option<&[(Labels, Element)]>) -> (Outcome, usize) {
         let mut outcome = Outcome::empty();
         let mut current = 0;
         let mut quiet = 0;
-        let rows: BTreeMap<&Labels, &AlertRow> =
-            self.alerts.of_rule(&self.rule.id).map(|row| (&row.key.labels, row)).collect();
-        let given = elements.into_iter().flat_map(BTreeMap::keys);
-        let keys: BTreeSet<&Labels> = rows.keys().copied().chain(given).collect();
-        for labels in keys {
-            let row = rows.get(labels).copied();
-            let element = elements.and_then(|elements| elements.get(labels));
+        let rows = self.alerts.of_rule(&self.rule.id);
+        for (labels, row, element) in side_by_side(rows, elements.unwrap_or_default()) {
             let is_counted = self.one(labels, row, element, elements.is_some(), &mut outcome);
             current += usize::from(is_counted);
             if let Some(element) = element {
@@ -228,23 +246,23 @@ impl Evaluation<'_> {
         AlertKey { rule: self.rule.id.clone(), labels: labels.clone() }
     }
 
-    /// The elements by the labels of their alerts. Feeds are tracked only where an alert needs them.
-    fn elements(&self) -> Result<BTreeMap<Labels, Element>, String> {
+    /// The elements beside the labels of their alerts, in the order of those. Feeds are tracked only where an alert
+    /// needs them.
+    fn elements(&self) -> Result<Vec<(Labels, Element)>, String> {
         let has_alert = self.alerts.of_rule(&self.rule.id).any(|row| !is_over(&row.state));
         let mut elements = query(self.rule, self.source, self.seen_at, has_alert)?;
         if !has_alert && elements.iter().any(|element| self.watch.ladder.begins(Some(element.value))) {
             elements = query(self.rule, self.source, self.seen_at, true)?;
         }
-        let mut by_labels = BTreeMap::new();
-        for element in elements {
-            let labels = alert_labels(self.rule, &element, self.context);
-            if by_labels.insert(labels, element).is_some() {
-                return Err(
-                    "several results have the same labels after the alert's labels are applied".to_owned()
-                );
-            }
+        let labelled = |element| (alert_labels(self.rule, &element, self.context), element);
+        let mut elements: Vec<(Labels, Element)> = elements.into_iter().map(labelled).collect();
+        elements.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if elements.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(
+                "several results have the same labels after the alert's labels are applied".to_owned()
+            );
         }
-        Ok(by_labels)
+        Ok(elements)
     }
 
     fn data<'e>(&'e self, element: &'e Element) -> TemplateData<'e> {
