@@ -24,7 +24,7 @@ pub(crate) fn component(id: &str, status: ComponentStatus) -> ComponentNow {
 }
 
 pub(crate) fn post(number: u32, status: Status) -> Post {
-    let over = matches!(status, Status::Monitoring | Status::Resolved);
+    let over = !status.is_happening();
     Post {
         number,
         title: "CRM is slow".into(),

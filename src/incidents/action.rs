@@ -14,7 +14,6 @@ use super::event::What;
 use super::finding::{Effect, Figure};
 use super::incident::{Action, ActionOutcome, Dated, Incident};
 use super::input::{Change, ChangeKind};
-use super::status::Status;
 use super::suspects;
 use super::why::{Wake, Why};
 
@@ -55,7 +54,7 @@ pub(super) fn see(draft: &mut Draft<'_>, change: &Change) {
     }
     let concerned: Vec<IncidentId> = draft
         .incidents()
-        .filter(|incident| matches!(incident.status, Status::Investigating | Status::Identified))
+        .filter(|incident| incident.status.is_happening())
         .filter(|incident| incident.started_at < change.at && suspects::is_near(draft, incident, component))
         .map(|incident| incident.id)
         .collect();

@@ -122,7 +122,7 @@ pub(super) fn ask_for_approval(draft: &mut Draft<'_>, id: IncidentId, why: &Why)
 
 /// When the acknowledgement that stands expires, and why.
 fn expiry(config: &Config, incident: &Incident) -> Option<(Timestamp, Why)> {
-    incident.acknowledged_at.filter(|_| happens(incident))?;
+    incident.acknowledged_at.filter(|_| incident.status.is_happening())?;
     let severity = incident.severity()?;
     let of_policy = select(config, incident, severity).and_then(|policy| policy.ack_timeout);
     let timeout = of_policy.or(config.settings.ack_timeout)?;
@@ -247,10 +247,6 @@ fn on_call(config: &Config, incident: &Incident) -> Vec<SinkName> {
     let first = policy.and_then(|policy| policy.steps.first()).map(|step| step.page.clone());
     let called = || Some(incident.called()).filter(|called| !called.is_empty());
     first.or_else(called).unwrap_or_else(|| config.responders.clone())
-}
-
-fn happens(incident: &Incident) -> bool {
-    matches!(incident.status, Status::Investigating | Status::Identified)
 }
 
 fn call(draft: &mut Draft<'_>, id: IncidentId, reason: PageReason, step: u32, to: Vec<SinkName>, why: Why) {

@@ -168,7 +168,7 @@ fn promised_or_over(known: Known<'_>, incident: &Incident) -> Option<Wake> {
 
 /// When the first word is due. What is over before that stays unsaid: that is what a hold is for.
 fn first(known: Known<'_>, incident: &Incident, gate: &Gate) -> Option<Wake> {
-    let happening = matches!(incident.status, Status::Investigating | Status::Identified);
+    let happening = incident.status.is_happening();
     let breadth = affected::public_now(&known.config.graph, incident).len();
     let why = Why::NewFact { fact: incident.title.clone() };
     (happening && gate.breadth <= breadth).then(|| Wake { at: incident.open_since + gate.after, why })

@@ -18,7 +18,7 @@ use super::incident::Incident;
 use super::message::{Post, PostKind};
 use super::promise::{self, How};
 use super::settings::PublishMode;
-use super::status::{Exposure, Status};
+use super::status::Exposure;
 use super::why::Why;
 use super::words::{ActionFacts, BacklogFacts, EtaFacts, LostFacts, PostFacts, ShownFacts};
 use super::{escalate, lifecycle};
@@ -68,7 +68,7 @@ fn say_next(draft: &mut Draft<'_>, id: IncidentId) -> Option<How> {
 /// A draft of what is over before anything was said is of no use, nor is one that nobody need approve any more.
 fn drop_overtaken_draft(draft: &mut Draft<'_>, id: IncidentId) {
     let Some(incident) = draft.get(id).filter(|incident| incident.draft.is_some()) else { return };
-    let over = incident.posts.is_empty() && matches!(incident.status, Status::Monitoring | Status::Resolved);
+    let over = incident.posts.is_empty() && !incident.status.is_happening();
     let gate = promise::gate(draft.config(), incident);
     if over || incident.muted_by.is_some() || gate.mode != PublishMode::Approve {
         let because = "what it would have said is overtaken".to_owned();
@@ -177,10 +177,9 @@ fn facts(draft: &Draft<'_>, incident: &Incident, why: &Why) -> PostFacts {
         Why::PromiseOverdue { due } => Some(time(*due)),
         _ => None,
     };
-    let happening = matches!(incident.status, Status::Investigating | Status::Identified);
+    let happening = incident.status.is_happening();
     let last = incident.posts.last().map(|last| last.at);
-    let was_over = |status: Status| matches!(status, Status::Monitoring | Status::Resolved);
-    let said_to_be_over = incident.posts.last().is_some_and(|last| was_over(last.item.status));
+    let said_to_be_over = incident.posts.last().is_some_and(|last| !last.item.status.is_happening());
     let newly_lost = incident.active().any(|m| m.lost_since().is_some() && last < Some(m.moved_at));
     let unchanged = promise::news(draft.known(), incident).is_empty() && !newly_lost;
     let shown = affected::lasting(&config.graph, incident).into_iter().map(|(name, status, from)| {

@@ -46,8 +46,7 @@ fn would_raise(incident: &Incident, rule: &Raise) -> bool {
 
 /// Since when its symptoms last without a break; `None` while there is none.
 fn since(incident: &Incident) -> Option<Timestamp> {
-    let happening = matches!(incident.status, Status::Investigating | Status::Identified);
-    (happening && incident.active_symptoms > 0).then_some(incident.happening_since)
+    (incident.status.is_happening() && incident.active_symptoms > 0).then_some(incident.happening_since)
 }
 
 fn is_met(draft: &Draft<'_>, incident: &Incident, rule: &Raise) -> Option<(Raising, String)> {

@@ -30,6 +30,11 @@ impl Status {
             Self::Resolved => "resolved",
         }
     }
+
+    /// Whether customers still feel it: it is neither watched nor over.
+    pub const fn is_happening(self) -> bool {
+        matches!(self, Self::Investigating | Self::Identified)
+    }
 }
 
 impl fmt::Display for Status {

@@ -18,7 +18,6 @@ use super::event::What;
 use super::finding::{ScoreParts, Suspect, SuspectKind};
 use super::incident::Incident;
 use super::input::{Change, ChangeKind};
-use super::status::Status;
 use super::why::Why;
 
 /// How many suspects are told.
@@ -42,7 +41,7 @@ const LABEL_BESIDE_ITS_CHANGE: f64 = 0.3;
 /// Ranks the suspects of an incident that is going on, and tells them where that is new.
 pub(super) fn rank(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
     let Some(incident) = draft.get(id) else { return };
-    if !matches!(incident.status, Status::Investigating | Status::Identified) {
+    if !incident.status.is_happening() {
         return;
     }
     let suspects = suspects(draft, incident);

@@ -102,10 +102,9 @@ pub fn in_order(received: &[Received]) -> Result<(), String> {
     }
     let statuses: Vec<Status> = posts(received).iter().map(|(_, post)| post.status).collect();
     let mut rest = statuses.iter();
-    let open = |status: &Status| matches!(status, Status::Investigating | Status::Identified);
     match rest.next() {
         None => return Err("nothing was posted".to_owned()),
-        Some(first) if !open(first) => return Err(format!("the first post says {first}")),
+        Some(first) if !first.is_happening() => return Err(format!("the first post says {first}")),
         Some(_) => {}
     }
     if !rest.any(|status| *status == Status::Monitoring) {
@@ -179,7 +178,7 @@ fn first_word(posts: &[Said]) -> Measured {
 fn silence(posts: &[Said]) -> Measured {
     let longest = posts
         .windows(2)
-        .filter(|pair| !matches!(pair[0].1.status, Status::Monitoring | Status::Resolved))
+        .filter(|pair| pair[0].1.status.is_happening())
         .map(|pair| pair[1].0.since(pair[0].0))
         .max()
         .ok_or(Missing("one post at most"))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::incidents::{Dated, Exposure, Incident, Post, Status};
+use crate::incidents::{Dated, Exposure, Incident, Post};
 use crate::model::Timestamp;
 use crate::replay::language::Scenario;
 use crate::replay::laws;
@@ -64,8 +64,7 @@ fn first_word(incident: &Incident) -> Option<Duration> {
 
 /// Silence counts while customers feel it.
 fn longest_gap(incident: &Incident) -> Option<Duration> {
-    let open = |post: &Post| matches!(post.status, Status::Investigating | Status::Identified);
-    let pairs = incident.posts.windows(2).filter(|pair| open(&pair[0].item));
+    let pairs = incident.posts.windows(2).filter(|pair| pair[0].item.status.is_happening());
     pairs.map(|pair| pair[1].at.since(pair[0].at)).max()
 }
 
@@ -74,11 +73,9 @@ fn recovery(incident: &Incident, events: &Events<'_>) -> Option<Duration> {
     let felt = incident.members.values().filter(|member| member.role() != Role::Backlog);
     let firings = felt.flat_map(|member| events.firings(incident.id, &member.key));
     let ends: Vec<Timestamp> = firings.filter_map(|firing| firing.resolved_at).collect();
-    let ended = |pair: &&[Dated<Arc<Post>>]| !is_over(pair[0].item.status) && is_over(pair[1].item.status);
+    let ended = |pair: &&[Dated<Arc<Post>>]| {
+        pair[0].item.status.is_happening() && !pair[1].item.status.is_happening()
+    };
     let told = incident.posts.windows(2).filter(ended).map(|pair| pair[1].at);
     told.filter_map(|at| Some(at.since(*ends.iter().filter(|end| **end <= at).max()?))).max()
-}
-
-fn is_over(status: Status) -> bool {
-    matches!(status, Status::Monitoring | Status::Resolved)
 }
