@@ -25,7 +25,7 @@ mod test;
 mod views;
 
 pub use compare::{Comparison, Pair, compare};
-pub use language::{Scenario, View, parse};
+pub use language::{Scenario, View, noise, parse};
 pub use report::{Report, markdown, report, schema, text};
 pub use run::{Record, RunError, run};
 pub use test::{Played, headline, play, problems_of};

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use crate::model::Timestamp;
+use crate::replay;
 
 /// 10:30:00 on that morning, at -03:00.
 const START_SECS: i64 = 1_675_258_200;
@@ -248,16 +249,10 @@ fn minutes(from: Timestamp, to: Timestamp) -> f64 {
     to.since(from).as_secs_f64() / 60.0
 }
 
-/// A number strictly between -1 and 1 that looks random and is the same in every run; it changes every 5 s.
+/// The noise of scenarios; it changes every 5 s.
 fn noise(seed: u64, at: Timestamp) -> f64 {
     let tick = at.floor_to(Duration::from_secs(5)).as_millis().unsigned_abs() / 5000;
-    // The finisher of SplitMix64: each bit of the input moves about half of the output's bits.
-    let mut bits = tick.wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^= bits >> 31;
-    let unit = (bits >> 12) as f64 / (1u64 << 52) as f64;
-    (unit * 2.0 - 1.0) * 0.999
+    replay::noise(seed, tick)
 }
 
 #[cfg(test)]

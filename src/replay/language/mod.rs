@@ -20,5 +20,5 @@ pub use expect::{Expected, View, squeezed};
 pub use parse::parse;
 pub use scenario::{Answer, ConfigText, Deed, Happening, Inline, Mood, Outage, Scenario, Series};
 pub use time::Calendar;
-pub use values::Values;
+pub use values::{Values, noise};
 pub use words::{Line, Wrong};

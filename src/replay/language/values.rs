@@ -185,7 +185,8 @@ impl Curve {
             Noise::Relative(part) => value * part,
         };
         // Three digits behind the point: nobody writes a measurement with more, and they are read by people.
-        Some(((value + size * noise(self.seed, at)) * 1000.0).round() / 1000.0)
+        let second = at.as_millis().div_euclid(1000).unsigned_abs();
+        Some(((value + size * noise(self.seed, second)) * 1000.0).round() / 1000.0)
     }
 }
 
@@ -228,9 +229,8 @@ fn read_number(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| format!("`{text}` is no number"))
 }
 
-/// A number strictly between -1 and 1 that looks random and is the same in every run.
-fn noise(seed: u64, at: Timestamp) -> f64 {
-    let tick = at.as_millis().div_euclid(1000).unsigned_abs();
+/// A number strictly between -1 and 1 that looks random and is the same in every run, of its own for each tick.
+pub fn noise(seed: u64, tick: u64) -> f64 {
     // The finisher of SplitMix64: each bit of the input moves about half of the output's bits.
     let mut bits = tick.wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
