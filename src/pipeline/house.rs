@@ -212,12 +212,10 @@ impl House {
     /// Alerts that fire already. A cause or a backlog that was no reason for an incident may belong to one that
     /// opened or grew since: the book is asked again, and says nothing of those that it has.
     pub(super) fn firing(&self) -> Evaluation {
-        let is_home = |row: &AlertRow| {
-            let mut open = self.book.incidents().filter(|incident| incident.is_open());
-            open.any(|incident| incident.members.contains_key(&row.key))
-        };
+        let open = self.book.incidents().filter(|incident| incident.is_open());
+        let at_home: BTreeSet<&AlertKey> = open.flat_map(|incident| incident.members.keys()).collect();
         let fires = |row: &AlertRow| row.facts.counts && row.state.name() == StateName::Firing;
-        let rows = self.alerts.rows().filter(|row| fires(row) && !is_home(row));
+        let rows = self.alerts.rows().filter(|row| fires(row) && !at_home.contains(&row.key));
         let offer = |row: &AlertRow| Transition {
             key: row.key.clone(),
             from: Some(StateName::Firing),
@@ -236,6 +234,9 @@ impl House {
             _ => None,
         });
         let joined: BTreeSet<&AlertKey> = joined.collect();
+        if joined.is_empty() {
+            return;
+        }
         let of: BTreeSet<&RuleId> = joined.iter().map(|key| &key.rule).collect();
         for entry in self.agenda.entries() {
             let Some(until) = entry.report.evaluated_at else { continue };
