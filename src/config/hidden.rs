@@ -8,7 +8,8 @@ use crate::config::tree::{Content, Node, Where};
 use crate::model::suggest;
 
 /// Keys whose values are never shown, wherever they stand.
-const SECRET_KEYS: [&str; 12] = [
+const SECRET_KEYS: [&str; 13] = [
+    "settings",
     "password",
     "credentials",
     "bearer_token",

@@ -147,12 +147,12 @@ fn set(root: &mut Node, path: &str, text: &str, at: &Where) {
         let Content::Map(entries) = &mut node.content else { return };
         let place = entries.iter().position(|(have, _)| have.value == key).unwrap_or_else(|| {
             let absent = Node { at: at.clone(), content: Content::Null };
-            entries.push((Scalar { at: at.clone(), value: key.to_owned() }, absent));
+            entries.push((Scalar { at: at.clone(), value: key.to_owned(), typed: false }, absent));
             entries.len() - 1
         });
         node = &mut entries[place].1;
     }
-    let text = Scalar { at: at.clone(), value: text.to_owned() };
+    let text = Scalar { at: at.clone(), value: text.to_owned(), typed: true };
     *node = Node { at: at.clone(), content: Content::Scalar(text) };
 }
 

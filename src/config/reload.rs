@@ -46,13 +46,19 @@ impl fmt::Display for Changes {
 /// Compares `new` with `old`, and gives `new` the old value of what only a restart can change.
 pub fn changes(old: &Config, new: &mut Config) -> Changes {
     let mut changes = Changes::default();
-    if old.server != new.server {
+    let about_links = |config: &Config| (config.server.external_url.clone(), config.server.links_valid_for);
+    if about_links(old) != about_links(new) {
+        let what =
+            "`server.external_url` and `server.links_valid_for` need a restart; links stay as they were";
+        changes.needs_restart.push(what.to_owned());
+    }
+    if old.server.listen != new.server.listen {
         changes.needs_restart.push(format!(
             "`server.listen` {} needs a restart; still listening on {}",
             new.server.listen, old.server.listen
         ));
-        new.server = old.server.clone();
     }
+    new.server = old.server.clone();
     if old.data_dir != new.data_dir {
         changes.needs_restart.push(format!(
             "`data_dir` `{}` needs a restart; still writing to `{}`",
@@ -123,7 +129,8 @@ fn components(config: &Config) -> Things {
 fn sinks(config: &Config) -> Things {
     let secrets = |adapter: &Adapter| match adapter {
         Adapter::Webhook(webhook) => vec![digest(&webhook.url), webhook.secret.as_ref().and_then(digest)],
-        Adapter::Stdout => Vec::new(),
+        // Every other secret is in a file or the environment.
+        _ => Vec::new(),
     };
     let about = |sink: &SinkSettings| format!("{sink:?} {:?}", secrets(&sink.adapter));
     config.sinks.iter().map(|sink| (sink.name.to_string(), about(sink))).collect()
@@ -133,7 +140,7 @@ fn sinks(config: &Config) -> Things {
 fn digest(secret: &SecretSource) -> Option<Vec<u8>> {
     match secret {
         SecretSource::Inline(secret) => Some(Sha256::digest(secret.expose()).to_vec()),
-        SecretSource::File(_) => None,
+        SecretSource::File(_) | SecretSource::Environment(_) => None,
     }
 }
 

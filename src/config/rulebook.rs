@@ -1,17 +1,22 @@
 //! From a configuration to what the house is told of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::delivery::{Audience, Routes};
+use crate::delivery::{Audience, Route, Routes};
 use crate::pipeline::{Phases, Rulebook};
 
+use crate::sinks::SinkSettings;
+
 use super::Config;
+
+/// A message that its sink did not take for so long goes to the sink's fallback, unless the sink says otherwise.
+const FALLS_BACK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 impl Config {
     /// What it says to the house.
     pub fn rulebook(&self) -> Rulebook {
         let responders = self.sinks.iter().filter(|sink| sink.audience == Audience::Responders);
-        let sinks: Vec<_> = self.sinks.iter().map(|sink| (sink.name.clone(), sink.audience)).collect();
         Rulebook {
             groups: self.groups.clone(),
             phases: Phases::default(),
@@ -20,7 +25,19 @@ impl Config {
             graph: Arc::new(self.graph.clone()),
             escalation: self.escalation.clone().into(),
             responders: responders.map(|sink| sink.name.clone()).collect(),
-            routes: Routes::new(&sinks, self.incidents.expires_after),
+            routes: Routes::new(self.sinks.iter().map(|sink| self.route(sink)).collect()),
+        }
+    }
+
+    fn route(&self, sink: &SinkSettings) -> Route {
+        let fallback = sink.fallback.clone();
+        // What the fallback is to bring must come while it is of use.
+        let soon = if fallback.is_some() { FALLS_BACK_AFTER } else { Duration::MAX };
+        let expires_after = sink.expires_after.unwrap_or(self.incidents.expires_after.min(soon));
+        Route {
+            acknowledges: sink.audience == Audience::Responders && sink.adapter.acknowledges(),
+            fallback,
+            ..Route::new(sink.name.clone(), sink.audience, expires_after)
         }
     }
 }

@@ -45,4 +45,8 @@ pub struct Config {
 pub struct ServerSettings {
     /// Where operators' API and `/metrics` listen; 127.0.0.1:9096 by default.
     pub listen: SocketAddr,
+    /// Under which address people reach it; without a `/` at the end.
+    pub external_url: Option<String>,
+    /// How long the links of a page are valid.
+    pub links_valid_for: Duration,
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::delivery::{Audience, Delivery, Message, Outcome};
 use crate::incidents::{Page, PageReason, Status};
 use crate::model::{Clock, DeliveryId, IncidentId, Severity, Timestamp};
-use crate::outbox::{OutboxView, Sink};
+use crate::outbox::{OutboxView, Sending, Sink};
 use crate::pipeline::SharedHouse;
 
 const FIRST_AFTER: Duration = Duration::from_secs(10);
@@ -98,9 +98,9 @@ async fn page_all<C: Clock>(clock: &C, trouble: &Trouble, outbox: &OutboxView) {
 
 async fn page(now: Timestamp, trouble: &Trouble, sink: &dyn Sink) {
     let name = sink.name();
-    match sink.send(&delivery(now, trouble, sink), now).await {
+    match sink.send(Sending::once(&delivery(now, trouble, sink), now)).await {
         Outcome::Delivered { .. } => tracing::warn!(sink = %name, "sent the emergency page"),
-        Outcome::Retry { why, .. } | Outcome::GiveUp { why } => {
+        Outcome::Retry { why, .. } | Outcome::GiveUp { why } | Outcome::StandDown { what: why } => {
             tracing::error!(sink = %name, why, "the emergency page was not taken");
         }
     }
@@ -168,13 +168,13 @@ mod tests {
         fn name(&self) -> &SinkName {
             &self.name
         }
-        fn send<'a>(&'a self, delivery: &'a Delivery, _now: Timestamp) -> BoxFuture<'a, Outcome> {
+        fn send<'a>(&'a self, sending: Sending<'a>) -> BoxFuture<'a, Outcome> {
             Box::pin(async move {
                 if self.hangs {
                     std::future::pending::<()>().await;
                 }
-                self.sent.lock().unwrap().push(delivery.clone());
-                Outcome::Delivered { answer: "ok".into() }
+                self.sent.lock().unwrap().push(sending.delivery.clone());
+                Outcome::delivered("ok")
             })
         }
     }

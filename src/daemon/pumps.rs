@@ -13,7 +13,7 @@ use crate::daemon::failures::Failures;
 use crate::journal::Journal;
 use crate::model::{Clock, SinkName, Timestamp};
 use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
-use crate::sinks::{self, SinkSettings};
+use crate::sinks::{self, Links, SinkSettings};
 
 /// A sink, ready to send, with what it was built from.
 pub type BuiltSink = (SinkSettings, Arc<dyn Sink>);
@@ -167,6 +167,6 @@ async fn ended(sink: SinkName, task: JoinHandle<()>) {
 ///
 /// # Errors
 /// Where one cannot be built from its settings.
-pub fn build(settings: &[SinkSettings]) -> Result<Vec<BuiltSink>, String> {
-    settings.iter().map(|settings| Ok((settings.clone(), sinks::build(settings)?))).collect()
+pub fn build(settings: &[SinkSettings], links: &Links) -> Result<Vec<BuiltSink>, String> {
+    settings.iter().map(|settings| Ok((settings.clone(), sinks::build(settings, links)?))).collect()
 }

@@ -15,6 +15,7 @@ use crate::promql::Demand;
 use crate::scrape::{Scraper, Wanted};
 use crate::series::WantedNames;
 use crate::server::{ReloadHandle, ReloadRequest};
+use crate::sinks::Links;
 
 /// Reads the configuration: the checked one with warnings, or why it cannot be used.
 pub type Loader = Box<dyn Fn() -> Result<(Config, Problems), Problems> + Send + Sync>;
@@ -30,6 +31,7 @@ pub(super) struct Reloader<J, C> {
     pub config: Config,
     pub loader: Loader,
     pub clock: C,
+    pub links: Links,
     pub inbox: mpsc::Sender<Inbound>,
     pub scraper: Scraper,
     pub pumps: Pumps<J, C>,
@@ -80,7 +82,7 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
     async fn reload(&mut self) -> Result<(), String> {
         let (mut config, warnings) = (self.loader)().map_err(|problems| problems.to_string())?;
         // Everything that can fail comes first; what follows is put in force as a whole.
-        let sinks = pumps::build(&config.sinks)?;
+        let sinks = pumps::build(&config.sinks, &self.links)?;
         for warning in warnings.iter() {
             tracing::warn!(%warning, "configuration");
         }

@@ -22,7 +22,7 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{House, Pipeline, SharedHouse};
 use crate::scrape::Scraper;
-use crate::server::{self, Face, ReloadHandle};
+use crate::server::{self, Face, LinkKey, ReloadHandle};
 
 /// Pages that may wait for the pipeline; past that scrapes wait, and are late.
 const PAGES_WAITING: usize = 1024;
@@ -76,9 +76,13 @@ impl Daemon {
     /// # Errors
     /// Where the journal or the listener cannot be had. Nothing is left running then.
     pub async fn start<C: Clock>(config: Config, loader: Loader, clock: C) -> Result<Self, StartError> {
-        let sinks = pumps::build(&config.sinks).map_err(StartError::Unusable)?;
-        std::fs::create_dir_all(&config.data_dir)
-            .map_err(|source| StartError::DataDir { path: config.data_dir.clone(), source })?;
+        let data_dir = |source| StartError::DataDir { path: config.data_dir.clone(), source };
+        std::fs::create_dir_all(&config.data_dir).map_err(data_dir)?;
+        let key = LinkKey::open(&config.data_dir).map_err(data_dir)?;
+        let valid_for = config.server.links_valid_for;
+        let links = config.server.external_url.as_ref().map(|url| key.links(url, valid_for));
+        let links = links.unwrap_or_default();
+        let sinks = pumps::build(&config.sinks, &links).map_err(StartError::Unusable)?;
         let listener = TcpListener::bind(config.server.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
@@ -123,8 +127,10 @@ impl Daemon {
             outbox: outbox.clone(),
             inbox: inbox.clone(),
             clock: clock.clone(),
+            links: key,
         };
-        let reloader = Reloader { config, loader, clock: clock.clone(), inbox, scraper, pumps, pipeline };
+        let reloader =
+            Reloader { config, loader, clock: clock.clone(), links, inbox, scraper, pumps, pipeline };
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![

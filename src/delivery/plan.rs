@@ -1,10 +1,11 @@
 //! Who is told of an event.
 //!
 //! In:   events in the order in which they are committed; the sinks and whom they reach.
-//! Out:  one delivery a sink of each post and page, numbered in the order in which they must arrive.
+//! Out:  one delivery a sink of each post, page and acknowledgement, numbered in the order in which they must arrive; the
+//!       one that goes to another sink where the first did not take it.
 //! Not:  what is said, and which sinks a page is for, the book decided.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::incidents::{Event, What};
@@ -12,56 +13,103 @@ use crate::model::{DeliveryId, SinkName, Timestamp};
 
 use super::{Audience, Delivery, Message};
 
-/// Which sinks there are, and whom they reach.
+/// What the plan must know of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Its name.
+    pub sink: SinkName,
+    /// Whom it reaches.
+    pub audience: Audience,
+    /// Whether it wants to know that somebody acknowledged.
+    pub acknowledges: bool,
+    /// How long a message to it is worth sending.
+    pub expires_after: Duration,
+    /// Who gets a message that it did not take.
+    pub fallback: Option<SinkName>,
+}
+
+impl Route {
+    /// A sink for `audience` that hears of posts or pages only.
+    pub fn new(sink: SinkName, audience: Audience, expires_after: Duration) -> Self {
+        Self { sink, audience, acknowledges: false, expires_after, fallback: None }
+    }
+}
+
+/// Which sinks there are, and whom they reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
-    customers: Vec<SinkName>,
-    all: BTreeSet<SinkName>,
-    expires_after: Duration,
+    /// In the order of the configuration: posts go out in it.
+    routes: Vec<Route>,
+    by_name: BTreeMap<SinkName, usize>,
 }
 
 impl Routes {
-    /// Routes to these sinks; a message is worth sending for `expires_after`.
-    pub fn new(sinks: &[(SinkName, Audience)], expires_after: Duration) -> Self {
-        let customers = sinks
-            .iter()
-            .filter(|(_, audience)| *audience == Audience::Customers)
-            .map(|(name, _)| name.clone())
-            .collect();
-        Self { customers, all: sinks.iter().map(|(name, _)| name.clone()).collect(), expires_after }
+    /// Routes to these sinks.
+    pub fn new(routes: Vec<Route>) -> Self {
+        let by_name = routes.iter().enumerate().map(|(at, route)| (route.sink.clone(), at)).collect();
+        Self { routes, by_name }
+    }
+
+    /// The route to `sink`.
+    pub fn get(&self, sink: &SinkName) -> Option<&Route> {
+        self.by_name.get(sink).and_then(|at| self.routes.get(*at))
     }
 
     /// The deliveries that follow from `events`, numbered from `next_delivery`. A post goes to every sink for
     /// customers, a page to those it names; one that left the configuration since gets nothing.
     pub fn plan(&self, now: Timestamp, events: &[Event], next_delivery: u64) -> Vec<Delivery> {
         let to_send = events.iter().flat_map(|event| {
-            self.recipients(event).into_iter().map(move |(sink, message)| (event, sink, message))
+            self.recipients(event).into_iter().map(move |(route, message)| (event, route, message))
         });
         to_send
             .zip(next_delivery..)
-            .map(|((event, sink, message), id)| Delivery {
+            .map(|((event, route, message), id)| Delivery {
                 id: DeliveryId(id),
-                key: key(event, sink),
-                sink: sink.clone(),
+                key: key(event, &route.sink),
+                sink: route.sink.clone(),
                 incident: event.incident,
                 event_seq: event.seq,
                 message,
                 created_at: now,
-                expires_at: now + self.expires_after,
+                expires_at: now + route.expires_after,
             })
             .collect()
     }
 
-    fn recipients(&self, event: &Event) -> Vec<(&SinkName, Message)> {
+    /// What takes the place of `dead`, which its sink did not take: the same message to that sink's fallback, unless
+    /// the fallback was told of it already.
+    pub fn fall_back(&self, now: Timestamp, dead: &Delivery, next_delivery: u64) -> Option<Delivery> {
+        let route = self.get(self.get(&dead.sink)?.fallback.as_ref()?)?;
+        if let Message::Page(page) = &dead.message
+            && page.to.contains(&route.sink)
+        {
+            return None;
+        }
+        Some(Delivery {
+            id: DeliveryId(next_delivery),
+            key: format!("{}_to_{}", dead.key, plain(&route.sink)),
+            sink: route.sink.clone(),
+            created_at: now,
+            expires_at: now + route.expires_after,
+            ..dead.clone()
+        })
+    }
+
+    fn recipients(&self, event: &Event) -> Vec<(&Route, Message)> {
         match &event.what {
             What::Posted { post } => {
-                let there = self.customers.iter().filter(|sink| !post.except.contains(*sink));
-                there.map(|sink| (sink, Message::Post(post.clone()))).collect()
+                let customers = self.routes.iter().filter(|route| route.audience == Audience::Customers);
+                let there = customers.filter(|route| !post.except.contains(&route.sink));
+                there.map(|route| (route, Message::Post(post.clone()))).collect()
             }
             What::Paged { page } => {
-                let named: BTreeSet<&SinkName> = page.to.iter().collect();
-                let there = self.all.iter().filter(|sink| named.contains(sink));
-                there.map(|sink| (sink, Message::Page(page.clone()))).collect()
+                let there = self.by_name.iter().filter(|(sink, _)| page.to.contains(sink));
+                let there = there.filter_map(|(_, at)| self.routes.get(*at));
+                there.map(|route| (route, Message::Page(page.clone()))).collect()
+            }
+            What::Acknowledged { by } => {
+                let there = self.routes.iter().filter(|route| route.acknowledges);
+                there.map(|route| (route, Message::Acknowledged { by: by.clone() })).collect()
             }
             _ => Vec::new(),
         }
@@ -72,8 +120,11 @@ impl Routes {
 /// one message of an event, so no two deliveries share a key. `_` and `.` of a sink's name are written `__` and
 /// `_-`, since a key may not hold a dot and different names must stay different.
 fn key(event: &Event, sink: &SinkName) -> String {
-    let sink = sink.as_str().replace('_', "__").replace('.', "_-");
-    format!("{}_e{}_{sink}", event.incident, event.seq)
+    format!("{}_e{}_{}", event.incident, event.seq, plain(sink))
+}
+
+fn plain(sink: &SinkName) -> String {
+    sink.as_str().replace('_', "__").replace('.', "_-")
 }
 
 #[cfg(test)]
@@ -87,12 +138,13 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn routes() -> Routes {
-        let sinks = [
-            (sink("status-page"), Audience::Customers),
-            (sink("ops"), Audience::Responders),
-            (sink("feed"), Audience::Customers),
-        ];
-        Routes::new(&sinks, HOUR)
+        let route = |name, audience| Route::new(sink(name), audience, HOUR);
+        Routes::new(vec![
+            route("status-page", Audience::Customers),
+            Route { fallback: Some(sink("sms")), ..route("ops", Audience::Responders) },
+            route("feed", Audience::Customers),
+            Route { acknowledges: true, ..route("sms", Audience::Responders) },
+        ])
     }
 
     fn told(events: &[Event]) -> Vec<String> {
@@ -115,6 +167,25 @@ mod tests {
     #[test]
     fn an_event_that_says_nothing_to_anybody_has_no_delivery() {
         assert_eq!(told(&[event(1, 3, What::Exposed)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_acknowledgement_goes_to_those_who_keep_a_state() {
+        let acknowledged = event(19, 3, What::Acknowledged { by: "ana".into() });
+        assert_eq!(told(&[acknowledged]), ["D-5 INC-3_e19_sms"]);
+    }
+
+    #[test]
+    fn what_a_sink_did_not_take_goes_to_its_fallback_once() {
+        let fall_back = |to: &[&str]| {
+            let paged = event(18, 3, What::Paged { page: page(to) });
+            let plan = routes().plan(at(60), &[paged], 5);
+            let dead = plan.iter().find(|delivery| delivery.sink == sink("ops")).unwrap();
+            routes().fall_back(at(300), dead, 9).map(|next| (next.id.0, next.key, next.expires_at))
+        };
+        let key = "INC-3_e18_ops_to_sms".to_owned();
+        assert_eq!(fall_back(&["ops"]), Some((9, key, at(300) + HOUR)));
+        assert_eq!(fall_back(&["ops", "sms"]), None, "it has it already");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) fn wake(config: &Config, incident: &Incident) -> Option<Wake> {
 pub(super) fn reported(draft: &mut Draft<'_>, report: &SinkReport) {
     match &report.news {
         SinkNews::Dead { because } => undelivered(draft, report, because),
+        SinkNews::Late { since, because } => late(draft, report, *since, because),
         SinkNews::Adopted { id } => {
             let known = draft.get(report.incident).and_then(|incident| incident.adopted.get(&report.sink));
             if draft.get(report.incident).is_some() && known != Some(id) {
@@ -88,6 +89,19 @@ fn undelivered(draft: &mut Draft<'_>, report: &SinkReport, because: &str) {
     if !known {
         call(draft, report.incident, PageReason::DeliveryFailed, 0, to, why);
     }
+}
+
+/// Nothing has come through to a sink for a while: those who can still be reached know, before anything is lost.
+fn late(draft: &mut Draft<'_>, report: &SinkReport, since: Timestamp, because: &str) {
+    let Some(incident) = draft.get(report.incident) else { return };
+    if incident.undelivered.values().any(|lost| lost.sink == report.sink) {
+        return;
+    }
+    let to = others(draft, incident, &report.sink);
+    let because =
+        format!("nothing has come through since {since}, it is tried on; the last attempt: {because}");
+    let why = Why::Sink { sink: report.sink.clone(), because };
+    call(draft, report.incident, PageReason::DeliveryFailed, 0, to, why);
 }
 
 /// What a person changed on a foreign system is theirs: we leave it alone there, and responders know.

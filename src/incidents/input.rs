@@ -123,6 +123,8 @@ impl ChangeKind {
 /// A delivery's fate that matters to the book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkReport {
+    /// Its number in the journal, by which it is marked as read.
+    pub number: u64,
     /// Which delivery.
     pub delivery: DeliveryId,
     /// Of which incident.
@@ -142,6 +144,13 @@ pub enum SinkNews {
     /// It will never be delivered.
     Dead {
         /// Why not.
+        because: String,
+    },
+    /// Nothing has come through for a while; it is tried on.
+    Late {
+        /// Since when.
+        since: Timestamp,
+        /// What the last attempt came to.
         because: String,
     },
     /// What we were about to create was there already, with our key, and is ours.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use super::{Batch, Journal, JournalError, Snapshot};
+use super::{Batch, DeliveryQuery, Journal, JournalError, Snapshot};
 use crate::delivery::samples::{at, delivery, page, posted, sink};
-use crate::delivery::{Attempt, Delivery, Fate, Message};
-use crate::incidents::{Event, SinkReport};
+use crate::delivery::{Attempt, Delivery, Fate, Message, Record, Remembered};
+use crate::incidents::{Event, SinkNews, SinkReport};
 use crate::model::{DeliveryId, IncidentId, Labels, RuleId, Severity, Timestamp};
 use crate::rules::{AlertFacts, AlertKey, AlertRow, AlertState, LadderClock, Role};
 
@@ -30,6 +30,11 @@ pub(crate) async fn keeps_its_contract(store: &impl Opens) {
     dead_deliveries_are_told_until_they_are_read(store).await;
     an_expiry_is_no_attempt(store).await;
     an_unknown_delivery_is_an_error(store).await;
+    what_is_remembered_changes_with_the_fate(store).await;
+    those_behind_are_told_in_order(store).await;
+    what_waits_may_go_at_once(store).await;
+    a_dead_delivery_can_be_revived(store).await;
+    people_can_ask_for_deliveries_and_attempts(store).await;
 }
 
 /// What the pipeline commits when it says these.
@@ -110,15 +115,15 @@ async fn a_restart_keeps_everything(store: &impl Opens) {
         let journal = store.open(name).await;
         same(&journal.load().await.unwrap(), &Snapshot::default());
         journal.commit(at(3), first.clone()).await.unwrap();
-        journal.record(attempt(1, 1, "answered 503"), waiting(at(60))).await.unwrap();
-        (journal.load().await.unwrap(), journal.deliveries(9).await.unwrap())
+        journal.record(Record::new(attempt(1, 1, "answered 503"), waiting(at(60)))).await.unwrap();
+        (journal.load().await.unwrap(), journal.deliveries(DeliveryQuery::latest(9)).await.unwrap())
     };
     let journal = store.open(name).await;
     let after = journal.load().await.unwrap();
     same(&after, &before);
     assert_eq!((after.events, after.alerts), (first.events, first.alerts));
     assert_eq!((after.last_delivery, after.last_commit), (3, Some(at(3))));
-    assert_eq!(journal.deliveries(9).await.unwrap(), statuses);
+    assert_eq!(journal.deliveries(DeliveryQuery::latest(9)).await.unwrap(), statuses);
     assert_eq!(statuses.iter().map(|s| s.delivery.id.0).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(statuses[0].delivery, page);
     assert_eq!((&statuses[0].fate, statuses[0].attempts), (&waiting(at(0)), 0));
@@ -141,7 +146,7 @@ async fn a_failed_commit_leaves_nothing(store: &impl Opens) {
         let refused = journal.commit(at(2), bad).await;
         assert!(matches!(refused, Err(JournalError::Row { .. })), "{what}: {refused:?}");
         same(&journal.load().await.unwrap(), &before);
-        assert_eq!(journal.deliveries(9).await.unwrap().len(), 1, "{what}");
+        assert_eq!(journal.deliveries(DeliveryQuery::latest(9)).await.unwrap().len(), 1, "{what}");
     }
     journal.commit(at(2), again(2, 2, 2)).await.unwrap();
     assert_eq!(journal.load().await.unwrap().events.len(), 2);
@@ -180,14 +185,14 @@ async fn due_gives_the_oldest_of_each_incident(store: &impl Opens) {
     assert_eq!(due_ids(&journal, "nobody", at(0), 9).await, [0; 0]);
 
     // While the first waits for its next attempt, the second of its incident waits behind it.
-    journal.record(attempt(1, 1, "answered 503"), waiting(at(60))).await.unwrap();
+    journal.record(Record::new(attempt(1, 1, "answered 503"), waiting(at(60)))).await.unwrap();
     assert_eq!(due_ids(&journal, "hook", at(10), 9).await, [3]);
-    journal.record(attempt(3, 1, "ok"), Fate::Delivered { at: at(10) }).await.unwrap();
+    journal.record(Record::new(attempt(3, 1, "ok"), Fate::Delivered { at: at(10) })).await.unwrap();
     assert_eq!(journal.next_due(&sink("hook")).await.unwrap(), Some(at(60)));
     assert_eq!(due_ids(&journal, "hook", at(60), 9).await, [1]);
-    journal.record(attempt(1, 2, "ok"), Fate::Delivered { at: at(60) }).await.unwrap();
+    journal.record(Record::new(attempt(1, 2, "ok"), Fate::Delivered { at: at(60) })).await.unwrap();
     assert_eq!(due_ids(&journal, "hook", at(60), 9).await, [2]);
-    journal.record(attempt(2, 1, "answered 410"), dead("answered 410")).await.unwrap();
+    journal.record(Record::new(attempt(2, 1, "answered 410"), dead("answered 410"))).await.unwrap();
     assert_eq!(due_ids(&journal, "hook", at(60), 9).await, [0; 0]);
     assert_eq!(journal.next_due(&sink("hook")).await.unwrap(), None);
 }
@@ -195,7 +200,7 @@ async fn due_gives_the_oldest_of_each_incident(store: &impl Opens) {
 async fn due_gives_the_longest_due_first(store: &impl Opens) {
     let journal = store.open("fair").await;
     journal.commit(at(0), batch([posted(1, 1, "hook"), posted(2, 2, "hook")])).await.unwrap();
-    journal.record(attempt(1, 1, "answered 503"), waiting(at(30))).await.unwrap();
+    journal.record(Record::new(attempt(1, 1, "answered 503"), waiting(at(30)))).await.unwrap();
     assert_eq!(due_ids(&journal, "hook", at(30), 1).await, [2]);
     assert_eq!(due_ids(&journal, "hook", at(30), 2).await, [2, 1]);
 }
@@ -204,8 +209,8 @@ async fn what_waits_is_counted_by_sink(store: &impl Opens) {
     let journal = store.open("waiting").await;
     let parts = [posted(1, 1, "hook"), posted(2, 1, "hook"), posted(3, 2, "other"), posted(4, 2, "done")];
     journal.commit(at(0), batch(parts)).await.unwrap();
-    journal.record(attempt(1, 1, "answered 503"), waiting(at(60))).await.unwrap();
-    journal.record(attempt(4, 1, "ok"), Fate::Delivered { at: at(1) }).await.unwrap();
+    journal.record(Record::new(attempt(1, 1, "answered 503"), waiting(at(60)))).await.unwrap();
+    journal.record(Record::new(attempt(4, 1, "ok"), Fate::Delivered { at: at(1) })).await.unwrap();
     let counted = journal.waiting().await.unwrap();
     assert_eq!(counted, BTreeMap::from([(sink("hook"), 2), (sink("other"), 1)]));
 }
@@ -214,20 +219,21 @@ async fn an_ended_delivery_keeps_its_fate(store: &impl Opens) {
     let journal = store.open("ended").await;
     journal.commit(at(0), batch([posted(1, 1, "hook")])).await.unwrap();
     let taken = Fate::Delivered { at: at(5) };
-    journal.record(attempt(1, 1, "ok"), taken.clone()).await.unwrap();
-    let ended = journal.deliveries(9).await.unwrap();
-    journal.record(attempt(1, 1, "ok"), taken).await.unwrap();
-    journal.record(attempt(1, 2, "late"), dead("late")).await.unwrap();
-    assert_eq!(journal.deliveries(9).await.unwrap(), ended);
-    assert_eq!(journal.unread_fates().await.unwrap(), []);
+    journal.record(Record::new(attempt(1, 1, "ok"), taken.clone())).await.unwrap();
+    let ended = journal.deliveries(DeliveryQuery::latest(9)).await.unwrap();
+    journal.record(Record::new(attempt(1, 1, "ok"), taken)).await.unwrap();
+    journal.record(Record::new(attempt(1, 2, "late"), dead("late"))).await.unwrap();
+    assert_eq!(journal.deliveries(DeliveryQuery::latest(9)).await.unwrap(), ended);
+    assert_eq!(journal.unread_reports().await.unwrap(), []);
 }
 
 async fn dead_deliveries_are_told_until_they_are_read(store: &impl Opens) {
     let report = SinkReport {
+        number: 1,
         delivery: DeliveryId(1),
         incident: IncidentId(4),
         sink: sink("hook"),
-        at: at(7),
+        at: at(5),
         news: crate::incidents::SinkNews::Dead { because: "answered 410".into() },
     };
     {
@@ -236,33 +242,129 @@ async fn dead_deliveries_are_told_until_they_are_read(store: &impl Opens) {
         let mut batch = batch([posted(1, 4, "hook"), posted(3, 5, "hook")]);
         batch.deliveries.push(page);
         journal.commit(at(0), batch).await.unwrap();
-        journal.record(attempt(1, 1, "gone"), dead("answered 410")).await.unwrap();
-        journal.record(attempt(2, 1, "gone"), dead("answered 404")).await.unwrap();
-        journal.record(attempt(3, 1, "ok"), Fate::Delivered { at: at(7) }).await.unwrap();
+        journal.record(Record::new(attempt(1, 1, "gone"), dead("answered 410"))).await.unwrap();
+        journal.record(Record::new(attempt(2, 1, "gone"), dead("answered 404"))).await.unwrap();
+        journal.record(Record::new(attempt(3, 1, "ok"), Fate::Delivered { at: at(7) })).await.unwrap();
     }
     let journal = store.open("fates").await;
-    let unread = journal.unread_fates().await.unwrap();
+    let unread = journal.unread_reports().await.unwrap();
     assert_eq!(unread[0], report);
     assert_eq!(unread.iter().map(|r| r.delivery.0).collect::<Vec<_>>(), [1, 2]);
-    journal.commit(at(8), Batch { fates_read: vec![DeliveryId(1)], ..Batch::default() }).await.unwrap();
-    assert_eq!(journal.unread_fates().await.unwrap().len(), 1);
-    journal.commit(at(9), Batch { fates_read: vec![DeliveryId(2)], ..Batch::default() }).await.unwrap();
-    assert_eq!(journal.unread_fates().await.unwrap(), []);
+    journal.commit(at(8), Batch { reports_read: vec![unread[0].number], ..Batch::default() }).await.unwrap();
+    assert_eq!(journal.unread_reports().await.unwrap().len(), 1);
+    journal.commit(at(9), Batch { reports_read: vec![unread[1].number], ..Batch::default() }).await.unwrap();
+    assert_eq!(journal.unread_reports().await.unwrap(), []);
 }
 
 async fn an_expiry_is_no_attempt(store: &impl Opens) {
     let journal = store.open("expiry").await;
     journal.commit(at(0), batch([posted(1, 1, "hook")])).await.unwrap();
-    journal.record(attempt(1, 1, "answered 503"), waiting(at(9))).await.unwrap();
+    journal.record(Record::new(attempt(1, 1, "answered 503"), waiting(at(9)))).await.unwrap();
     let late = Attempt { at: at(0) + Duration::from_secs(90_000), took_ms: 0, ..attempt(1, 0, "expired") };
-    journal.record(late, dead("expired")).await.unwrap();
-    let status = &journal.deliveries(1).await.unwrap()[0];
+    journal.record(Record::new(late, dead("expired"))).await.unwrap();
+    let status = &journal.deliveries(DeliveryQuery::latest(1)).await.unwrap()[0];
     assert_eq!((status.attempts, status.last_note.as_deref()), (1, Some("expired")));
     assert_eq!(status.fate, dead("expired"));
 }
 
 async fn an_unknown_delivery_is_an_error(store: &impl Opens) {
     let journal = store.open("unknown").await;
-    let refused = journal.record(attempt(9, 1, "ok"), Fate::Delivered { at: at(1) }).await;
+    let refused = journal.record(Record::new(attempt(9, 1, "ok"), Fate::Delivered { at: at(1) })).await;
     assert!(matches!(refused, Err(JournalError::Row { .. })), "{refused:?}");
+}
+
+async fn what_is_remembered_changes_with_the_fate(store: &impl Opens) {
+    let remembered = Remembered { opened: true, values: [("id".to_owned(), "x1".to_owned())].into() };
+    {
+        let journal = store.open("remembered").await;
+        journal.commit(at(0), batch([posted(1, 4, "hook"), posted(2, 4, "hook")])).await.unwrap();
+        assert_eq!(journal.remembered(&sink("hook"), IncidentId(4)).await.unwrap(), Remembered::default());
+        let taken = Record::new(attempt(1, 1, "ok"), Fate::Delivered { at: at(1) });
+        let taken = Record { remember: Some(remembered.clone()), ..taken };
+        journal.record(taken.clone()).await.unwrap();
+        // An attempt that is recorded once more after it ended changes nothing.
+        let again = Record { remember: Some(Remembered::default()), ..taken };
+        journal.record(again).await.unwrap();
+        let news = Some(SinkNews::Adopted { id: "x1".into() });
+        journal
+            .record(Record { news, ..Record::new(attempt(2, 1, "ok"), Fate::Delivered { at: at(1) }) })
+            .await
+            .unwrap();
+    }
+    let journal = store.open("remembered").await;
+    assert_eq!(journal.remembered(&sink("hook"), IncidentId(4)).await.unwrap(), remembered);
+    assert_eq!(journal.remembered(&sink("other"), IncidentId(4)).await.unwrap(), Remembered::default());
+    let reports = journal.unread_reports().await.unwrap();
+    assert_eq!(reports.iter().map(|r| r.delivery.0).collect::<Vec<_>>(), [2]);
+    assert_eq!(reports[0].news, SinkNews::Adopted { id: "x1".into() });
+}
+
+async fn those_behind_are_told_in_order(store: &impl Opens) {
+    let journal = store.open("behind").await;
+    let parts = [posted(1, 1, "hook"), posted(2, 2, "hook"), posted(3, 1, "hook"), posted(4, 1, "hook")];
+    journal.commit(at(0), batch(parts)).await.unwrap();
+    let behind = |id| {
+        let journal = journal.clone();
+        async move {
+            let behind = journal.behind(&delivery(id, 1, "hook")).await.unwrap();
+            behind.iter().map(|delivery| delivery.id.0).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(behind(1).await, [3, 4]);
+    let superseded = Fate::Superseded { at: at(1), by: DeliveryId(4) };
+    journal.record(Record::of_fate(DeliveryId(3), at(1), "by D-4", superseded.clone())).await.unwrap();
+    assert_eq!(behind(1).await, [4]);
+    let status = journal.delivery(DeliveryId(3)).await.unwrap().expect("it is kept");
+    assert_eq!((status.fate, status.attempts), (superseded, 0));
+    assert_eq!(journal.unread_reports().await.unwrap(), [], "the book need not know");
+}
+
+async fn what_waits_may_go_at_once(store: &impl Opens) {
+    let journal = store.open("hasten").await;
+    journal.commit(at(0), batch([posted(1, 1, "hook"), posted(2, 2, "other")])).await.unwrap();
+    for id in [1, 2] {
+        journal.record(Record::new(attempt(id, 1, "answered 503"), waiting(at(60)))).await.unwrap();
+    }
+    journal.hasten(&sink("hook"), at(9)).await.unwrap();
+    assert_eq!(journal.next_due(&sink("hook")).await.unwrap(), Some(at(9)));
+    assert_eq!(journal.next_due(&sink("other")).await.unwrap(), Some(at(60)));
+}
+
+async fn a_dead_delivery_can_be_revived(store: &impl Opens) {
+    let journal = store.open("revive").await;
+    journal.commit(at(0), batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await.unwrap();
+    let refused = journal.revive(DeliveryId(1), at(9), at(99)).await;
+    assert!(matches!(refused, Err(JournalError::Row { .. })), "it waits: {refused:?}");
+    assert!(journal.revive(DeliveryId(7), at(9), at(99)).await.is_err(), "there is none");
+    journal.record(Record::new(attempt(1, 1, "answered 410"), dead("answered 410"))).await.unwrap();
+    journal.revive(DeliveryId(1), at(9), at(99)).await.unwrap();
+    let revived = &journal.due(&sink("hook"), at(9), 9).await.unwrap()[0];
+    assert_eq!((revived.delivery.id.0, revived.attempts, revived.delivery.expires_at), (1, 1, at(99)));
+    journal.record(Record::new(attempt(1, 2, "ok"), Fate::Delivered { at: at(10) })).await.unwrap();
+    assert_eq!(due_ids(&journal, "hook", at(10), 9).await, [2]);
+}
+
+async fn people_can_ask_for_deliveries_and_attempts(store: &impl Opens) {
+    let journal = store.open("asked").await;
+    let parts = [posted(1, 1, "hook"), posted(2, 2, "hook"), posted(3, 2, "other")];
+    journal.commit(at(0), batch(parts)).await.unwrap();
+    let first = attempt(2, 1, "answered 503");
+    let second = attempt(2, 2, "answered 410");
+    journal.record(Record::new(first.clone(), waiting(at(1)))).await.unwrap();
+    journal.record(Record::new(second.clone(), dead("answered 410"))).await.unwrap();
+    assert_eq!(journal.attempts(DeliveryId(2)).await.unwrap(), [first, second]);
+    assert_eq!(journal.attempts(DeliveryId(1)).await.unwrap(), []);
+    let ids = |query| {
+        let journal = journal.clone();
+        async move {
+            let found = journal.deliveries(query).await.unwrap();
+            found.iter().map(|status| status.delivery.id.0).collect::<Vec<_>>()
+        }
+    };
+    let all = DeliveryQuery::latest(9);
+    assert_eq!(ids(DeliveryQuery { incident: Some(IncidentId(2)), ..all.clone() }).await, [3, 2]);
+    assert_eq!(ids(DeliveryQuery { sink: Some(sink("hook")), ..all.clone() }).await, [2, 1]);
+    assert_eq!(ids(DeliveryQuery { fate: Some("dead".into()), ..all.clone() }).await, [2]);
+    assert_eq!(ids(DeliveryQuery { limit: 1, ..all }).await, [3]);
+    assert_eq!(journal.delivery(DeliveryId(9)).await.unwrap(), None);
 }

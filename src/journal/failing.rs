@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use super::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
-use crate::delivery::{Attempt, Fate};
+use super::{Batch, DeliveryQuery, DeliveryStatus, Journal, JournalError, Snapshot};
+use crate::delivery::{Attempt, Delivery, Record, Remembered};
 use crate::incidents::SinkReport;
-use crate::model::{SinkName, Timestamp};
+use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 
 /// Passes calls on, or refuses them as a full disk does.
 #[derive(Clone)]
@@ -59,19 +59,43 @@ impl<J: Journal> Journal for Failing<J> {
         self.well()?.next_due(to).await
     }
 
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        self.well()?.record(attempt, fate).await
+    async fn record(&self, record: Record) -> Result<(), JournalError> {
+        self.well()?.record(record).await
     }
 
-    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        self.well()?.unread_fates().await
+    async fn remembered(&self, sink: &SinkName, incident: IncidentId) -> Result<Remembered, JournalError> {
+        self.well()?.remembered(sink, incident).await
+    }
+
+    async fn behind(&self, delivery: &Delivery) -> Result<Vec<Delivery>, JournalError> {
+        self.well()?.behind(delivery).await
+    }
+
+    async fn hasten(&self, sink: &SinkName, now: Timestamp) -> Result<(), JournalError> {
+        self.well()?.hasten(sink, now).await
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Timestamp, until: Timestamp) -> Result<(), JournalError> {
+        self.well()?.revive(id, now, until).await
+    }
+
+    async fn unread_reports(&self) -> Result<Vec<SinkReport>, JournalError> {
+        self.well()?.unread_reports().await
     }
 
     async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
         self.well()?.waiting().await
     }
 
-    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.well()?.deliveries(limit).await
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryStatus>, JournalError> {
+        self.well()?.delivery(id).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.well()?.deliveries(query).await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, JournalError> {
+        self.well()?.attempts(id).await
     }
 }

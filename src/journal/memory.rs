@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::delivery::{Attempt, Delivery, Fate};
+use crate::delivery::{Attempt, Delivery, Fate, Record, Remembered};
 use crate::incidents::{Event, SinkReport};
 use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 use crate::rules::{AlertKey, AlertRow};
 
-use super::store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
+use super::store::{Batch, DeliveryQuery, DeliveryStatus, Journal, JournalError, Snapshot};
 
 /// A journal in memory. Clones share what it holds.
 #[derive(Clone, Default)]
@@ -26,8 +26,11 @@ struct Store {
     keys: BTreeSet<String>,
     /// What is not done yet: of each sink and incident, in order.
     waiting: BTreeMap<SinkName, BTreeMap<IncidentId, BTreeSet<DeliveryId>>>,
-    /// Fates that the book has not taken in.
-    unread: BTreeSet<DeliveryId>,
+    attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
+    remembered: BTreeMap<(SinkName, IncidentId), Remembered>,
+    /// What the book has not taken in, by number.
+    unread: BTreeMap<u64, SinkReport>,
+    last_report: u64,
     last_commit: Option<Timestamp>,
 }
 
@@ -53,8 +56,8 @@ impl Store {
         batch.forgotten.iter().for_each(|key| {
             self.alerts.remove(key);
         });
-        batch.fates_read.iter().for_each(|id| {
-            self.unread.remove(id);
+        batch.reports_read.iter().for_each(|number| {
+            self.unread.remove(number);
         });
         self.last_commit = Some(now);
         Ok(())
@@ -86,25 +89,67 @@ impl Store {
         self.deliveries.insert(delivery.id, DeliveryStatus { delivery, fate, attempts: 0, last_note: None });
     }
 
-    fn record(&mut self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
+    fn record(&mut self, record: Record) -> Result<(), JournalError> {
+        let Record { attempt, fate, remember, news } = record;
         let id = attempt.delivery;
         let Some(status) = self.deliveries.get_mut(&id) else {
             return Err(refused("deliveries", id, "there is no such delivery"));
         };
-        if next_attempt_at(&status.fate).is_none() {
+        if status.fate.next_attempt_at().is_none() {
             return Ok(());
         }
         status.attempts = status.attempts.max(attempt.number);
-        status.last_note = Some(attempt.note);
-        if next_attempt_at(&fate).is_none() {
-            let (sink, incident) = (&status.delivery.sink, status.delivery.incident);
-            dequeue(&mut self.waiting, sink, incident, id);
-        }
-        if matches!(fate, Fate::Dead { .. }) {
-            self.unread.insert(id);
+        status.last_note = Some(attempt.note.clone());
+        let (sink, incident) = (status.delivery.sink.clone(), status.delivery.incident);
+        if fate.next_attempt_at().is_none() {
+            dequeue(&mut self.waiting, &sink, incident, id);
         }
         status.fate = fate;
+        if let Some(news) = news {
+            self.last_report += 1;
+            let number = self.last_report;
+            let report =
+                SinkReport { number, delivery: id, incident, sink: sink.clone(), at: attempt.at, news };
+            self.unread.insert(number, report);
+        }
+        if let Some(remember) = remember {
+            self.remembered.insert((sink, incident), remember);
+        }
+        if attempt.number > 0 {
+            self.attempts.entry(id).or_default().push(attempt);
+        }
         Ok(())
+    }
+
+    fn revive(&mut self, id: DeliveryId, now: Timestamp, until: Timestamp) -> Result<(), JournalError> {
+        let Some(status) = self.deliveries.get_mut(&id) else {
+            return Err(refused("deliveries", id, "there is no such delivery"));
+        };
+        if !matches!(status.fate, Fate::Dead { .. }) {
+            return Err(refused("deliveries", id, "it is not dead"));
+        }
+        status.fate = Fate::Waiting { next_attempt_at: now };
+        status.delivery.expires_at = until;
+        let queues = self.waiting.entry(status.delivery.sink.clone()).or_default();
+        queues.entry(status.delivery.incident).or_default().insert(id);
+        Ok(())
+    }
+
+    fn queue(&self, sink: &SinkName, incident: IncidentId) -> impl Iterator<Item = &DeliveryStatus> {
+        let queue = self.waiting.get(sink).and_then(|queues| queues.get(&incident));
+        queue.into_iter().flatten().filter_map(|id| self.deliveries.get(id))
+    }
+
+    fn hasten(&mut self, sink: &SinkName, now: Timestamp) {
+        let ids: Vec<DeliveryId> =
+            self.waiting.get(sink).into_iter().flat_map(BTreeMap::values).flatten().copied().collect();
+        for id in ids {
+            if let Some(DeliveryStatus { fate: Fate::Waiting { next_attempt_at }, .. }) =
+                self.deliveries.get_mut(&id)
+            {
+                *next_attempt_at = now.min(*next_attempt_at);
+            }
+        }
     }
 
     /// The oldest delivery of each incident that is not done yet, with when it may be sent.
@@ -112,7 +157,7 @@ impl Store {
         let queues = self.waiting.get(sink).into_iter().flatten();
         queues.filter_map(|(_, queue)| {
             let status = self.deliveries.get(queue.first()?)?;
-            Some((next_attempt_at(&status.fate)?, status))
+            Some((status.fate.next_attempt_at()?, status))
         })
     }
 
@@ -138,13 +183,6 @@ fn dequeue(
     }
     if queues.is_empty() {
         waiting.remove(sink);
-    }
-}
-
-fn next_attempt_at(fate: &Fate) -> Option<Timestamp> {
-    match fate {
-        Fate::Waiting { next_attempt_at } => Some(*next_attempt_at),
-        Fate::Delivered { .. } | Fate::Dead { .. } => None,
     }
 }
 
@@ -180,14 +218,31 @@ impl Journal for Memory {
         Ok(self.store().heads(sink).map(|(at, _)| at).min())
     }
 
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        self.store().record(attempt, fate)
+    async fn record(&self, record: Record) -> Result<(), JournalError> {
+        self.store().record(record)
     }
 
-    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
+    async fn remembered(&self, sink: &SinkName, incident: IncidentId) -> Result<Remembered, JournalError> {
+        Ok(self.store().remembered.get(&(sink.clone(), incident)).cloned().unwrap_or_default())
+    }
+
+    async fn behind(&self, delivery: &Delivery) -> Result<Vec<Delivery>, JournalError> {
         let store = self.store();
-        let unread = store.unread.iter().filter_map(|id| store.deliveries.get(id));
-        Ok(unread.filter_map(DeliveryStatus::report).collect())
+        let queue = store.queue(&delivery.sink, delivery.incident).map(|status| &status.delivery);
+        Ok(queue.filter(|other| delivery.id < other.id).cloned().collect())
+    }
+
+    async fn hasten(&self, sink: &SinkName, now: Timestamp) -> Result<(), JournalError> {
+        self.store().hasten(sink, now);
+        Ok(())
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Timestamp, until: Timestamp) -> Result<(), JournalError> {
+        self.store().revive(id, now, until)
+    }
+
+    async fn unread_reports(&self) -> Result<Vec<SinkReport>, JournalError> {
+        Ok(self.store().unread.values().cloned().collect())
     }
 
     async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
@@ -197,8 +252,23 @@ impl Journal for Memory {
         Ok(self.store().waiting.iter().map(|(sink, queues)| (sink.clone(), count(queues))).collect())
     }
 
-    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        Ok(self.store().deliveries.values().rev().take(limit).cloned().collect())
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryStatus>, JournalError> {
+        Ok(self.store().deliveries.get(&id).cloned())
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
+        let fits = |status: &&DeliveryStatus| {
+            let delivery = &status.delivery;
+            query.incident.is_none_or(|incident| incident == delivery.incident)
+                && query.sink.as_ref().is_none_or(|sink| *sink == delivery.sink)
+                && query.fate.as_deref().is_none_or(|fate| fate == status.fate.name())
+        };
+        let store = self.store();
+        Ok(store.deliveries.values().rev().filter(fits).take(query.limit).cloned().collect())
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, JournalError> {
+        Ok(self.store().attempts.get(&id).cloned().unwrap_or_default())
     }
 }
 

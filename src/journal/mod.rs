@@ -14,4 +14,4 @@ mod store;
 
 pub use memory::Memory;
 pub use sqlite::Sqlite;
-pub use store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
+pub use store::{Batch, DeliveryQuery, DeliveryStatus, Journal, JournalError, Snapshot};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 
-use crate::delivery::{Attempt, Delivery, Fate};
-use crate::incidents::{Event, SinkNews, SinkReport};
-use crate::model::{DeliveryId, SinkName, Timestamp};
+use crate::delivery::{Attempt, Delivery, Fate, Record, Remembered};
+use crate::incidents::{Event, SinkReport};
+use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 use crate::rules::{AlertKey, AlertRow};
 
 /// What one turn decided: all of it is committed, or nothing.
@@ -20,8 +20,8 @@ pub struct Batch {
     pub alerts: Vec<AlertRow>,
     /// Alerts that are no more.
     pub forgotten: Vec<AlertKey>,
-    /// Fates that the book has taken in.
-    pub fates_read: Vec<DeliveryId>,
+    /// Reports of sinks that the book has taken in, by their number.
+    pub reports_read: Vec<u64>,
 }
 
 impl Batch {
@@ -57,17 +57,23 @@ pub struct DeliveryStatus {
     pub last_note: Option<String>,
 }
 
-impl DeliveryStatus {
-    /// What the book is told of it: only that it is dead.
-    pub(super) fn report(&self) -> Option<SinkReport> {
-        let Fate::Dead { at, why } = &self.fate else { return None };
-        Some(SinkReport {
-            delivery: self.delivery.id,
-            incident: self.delivery.incident,
-            sink: self.delivery.sink.clone(),
-            at: *at,
-            news: SinkNews::Dead { because: why.clone() },
-        })
+/// Which deliveries somebody wants to see: those that fit all that is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// Those of this incident.
+    pub incident: Option<IncidentId>,
+    /// Those to this sink.
+    pub sink: Option<SinkName>,
+    /// Those with a fate of this name.
+    pub fate: Option<String>,
+    /// No more than so many, the newest.
+    pub limit: usize,
+}
+
+impl DeliveryQuery {
+    /// The latest of all.
+    pub fn latest(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 }
 
@@ -146,20 +152,56 @@ pub trait Journal: Clone + Send + Sync + 'static {
         sink: &SinkName,
     ) -> impl Future<Output = Result<Option<Timestamp>, JournalError>> + Send;
 
-    /// Records an attempt and where the delivery stands after it. A delivery that has ended keeps its fate, so
-    /// recording the same again changes nothing. An attempt of number 0 was none: only the fate is recorded.
-    fn record(&self, attempt: Attempt, fate: Fate) -> impl Future<Output = Result<(), JournalError>> + Send;
+    /// Records an attempt and where the delivery stands after it, all of it or nothing. A delivery that has ended
+    /// keeps its fate, so recording the same again changes nothing. An attempt of number 0 was none: only the fate is
+    /// recorded.
+    fn record(&self, record: Record) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Fates that matter to the book and that it has not taken in yet (`Batch::fates_read`): every delivery that
-    /// is dead, post or page.
-    fn unread_fates(&self) -> impl Future<Output = Result<Vec<SinkReport>, JournalError>> + Send;
+    /// What is remembered of `incident` at `sink`.
+    fn remembered(
+        &self,
+        sink: &SinkName,
+        incident: IncidentId,
+    ) -> impl Future<Output = Result<Remembered, JournalError>> + Send;
+
+    /// Those that wait behind `delivery`: of its sink and incident, in order.
+    fn behind(&self, delivery: &Delivery)
+    -> impl Future<Output = Result<Vec<Delivery>, JournalError>> + Send;
+
+    /// Whatever waits for its next attempt at `sink` may go at `now`.
+    fn hasten(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// A dead delivery waits again, from `now` until `expires_at`.
+    fn revive(
+        &self,
+        delivery: DeliveryId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// What sinks have to tell, in order, and the book has not taken in yet (`Batch::reports_read`): of every delivery
+    /// that is dead, of what comes late, was there already or was changed by somebody else.
+    fn unread_reports(&self) -> impl Future<Output = Result<Vec<SinkReport>, JournalError>> + Send;
 
     /// How many deliveries are not done yet, by sink; a sink where none waits is not in it.
     fn waiting(&self) -> impl Future<Output = Result<BTreeMap<SinkName, u64>, JournalError>> + Send;
 
-    /// The latest deliveries, newest first, for people.
+    /// One delivery.
+    fn delivery(
+        &self,
+        id: DeliveryId,
+    ) -> impl Future<Output = Result<Option<DeliveryStatus>, JournalError>> + Send;
+
+    /// The deliveries that fit `query`, newest first, for people.
     fn deliveries(
         &self,
-        limit: usize,
+        query: DeliveryQuery,
     ) -> impl Future<Output = Result<Vec<DeliveryStatus>, JournalError>> + Send;
+
+    /// Every attempt of a delivery, in order, for people.
+    fn attempts(&self, id: DeliveryId) -> impl Future<Output = Result<Vec<Attempt>, JournalError>> + Send;
 }

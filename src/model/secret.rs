@@ -49,6 +49,8 @@ pub enum SecretSource {
     Inline(Secret),
     /// In a file of its own, read at each use, so that it can be rotated without a restart.
     File(PathBuf),
+    /// In a variable of the environment.
+    Environment(String),
 }
 
 impl SecretSource {
@@ -60,6 +62,9 @@ impl SecretSource {
         match self {
             Self::Inline(secret) => Ok(secret.clone()),
             Self::File(path) => Ok(Secret::new(read(path)?.trim_end_matches(['\r', '\n']))),
+            Self::Environment(name) => std::env::var(name).map(Secret::new).map_err(|_| {
+                io::Error::new(io::ErrorKind::NotFound, format!("the environment has no `{name}`"))
+            }),
         }
     }
 }

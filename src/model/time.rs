@@ -53,6 +53,11 @@ impl Timestamp {
         }
     }
 
+    /// The moment that a text names as RFC 3339 has it; `None` where it names none.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc().into())
+    }
+
     /// RFC 3339 in `zone` with its offset and whole seconds, such as `2023-02-01T11:10:00-03:00`.
     pub fn to_rfc3339_in(self, zone: Tz) -> String {
         match self.in_zone(zone) {

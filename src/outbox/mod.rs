@@ -4,6 +4,7 @@
 //! Out:  attempts and fates, to the journal; a wake-up for the pipeline when a delivery is dead.
 //! Not:  what is said and to whom is decided elsewhere (`incidents`, `delivery`).
 
+mod pace;
 mod pump;
 mod sink;
 mod stats;
@@ -11,7 +12,7 @@ mod unserved;
 mod view;
 
 pub use pump::{End, pump};
-pub use sink::{BoxFuture, Sink};
+pub use sink::{AtOnce, BoxFuture, Pace, Sending, Sink};
 pub use stats::{OutboxStats, StatsNow};
 pub use unserved::expire_unserved;
 pub use view::{OutboxView, SinkView};

@@ -1,27 +1,33 @@
 //! One pump a sink: what is due goes out, several incidents side by side, each incident in its order.
 //!
 //! In:   due deliveries from the journal; wake-ups by the pipeline's commits and by the clock.
-//! Out:  attempts through the sink; what came of them, to the journal; `reports` when one is dead.
+//! Out:  attempts through the sink; what came of them, to the journal; `reports` when the book should know of it.
 //! Not:  a delivery is never given up for a journal that fails: it stays under way here until its attempt is
 //!       recorded, and if the process goes before that it is sent again, under the same key.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::delivery::{Attempt, Fate, Outcome, fate_after};
-use crate::journal::{DeliveryStatus, Journal, JournalError};
+use crate::delivery::{
+    Attempt, Begin, Delivery, Fate, Flow, Message, Outcome, Record, Remembered, SinkNews, Tried, fate_after,
+    is_held_up, jitter, superseded_by,
+};
+use crate::journal::{DeliveryQuery, DeliveryStatus, Journal, JournalError};
 use crate::model::{Clock, DeliveryId, Timestamp};
 
-use super::sink::BoxFuture;
+use super::pace::Paced;
+use super::sink::{BoxFuture, Sending};
 use super::{END_OF_TIME, OutboxStats, Sink};
 
 /// How many incidents one sink is told of at a time.
 const UNDER_WAY_AT_MOST: usize = 8;
+/// How many incidents are looked through for what has expired or is overtaken, while a sink is only probed.
+const LOOKED_THROUGH: usize = 64;
 /// How long a pump that was told to end may still take.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a journal that failed is left alone.
@@ -49,7 +55,14 @@ pub async fn pump<J: Journal, C: Clock>(
     stats: Arc<OutboxStats>,
     mut stop: oneshot::Receiver<End>,
 ) {
-    let desk = Desk { journal, clock, sink, reports, stats };
+    let pace = Paced::new(clock.clone(), sink.rate());
+    let mut desk =
+        Desk { journal, clock, sink, reports, stats, pace, flow: Mutex::default(), older: DeliveryId(0) };
+    desk.older = tokio::select! {
+        last = desk.last_delivery() => last,
+        _ = &mut stop => return,
+    };
+    let desk = desk;
     let mut under_way = UnderWay::default();
     let end = loop {
         // Marked as seen before the journal is asked, so that a commit in between wakes us again.
@@ -95,35 +108,80 @@ struct Desk<J, C> {
     sink: Arc<dyn Sink>,
     reports: Arc<Notify>,
     stats: Arc<OutboxStats>,
+    pace: Paced<C>,
+    flow: Mutex<Flow>,
+    /// Deliveries up to this one were there before the pump: a process before us may have sent them.
+    older: DeliveryId,
 }
 
 impl<J: Journal, C: Clock> Desk<J, C> {
+    /// The last delivery that is there already.
+    async fn last_delivery(&self) -> DeliveryId {
+        loop {
+            match self.journal.deliveries(DeliveryQuery::latest(1)).await {
+                Ok(latest) => return latest.first().map_or(DeliveryId(0), |status| status.delivery.id),
+                Err(error) => self.complain(&error),
+            }
+            self.clock.sleep_until(self.clock.now() + JOURNAL_BACKOFF).await;
+        }
+    }
+
     /// Begins an attempt of each delivery that is due, as far as there is room. Returns when to look again if
     /// nothing else happens; `None` where only a commit or the end of an attempt can bring something.
     async fn start_what_is_due<'a>(
         &'a self,
         under_way: &mut UnderWay<'a>,
     ) -> Result<Option<Timestamp>, JournalError> {
-        let mut someone_expired = true;
-        // A delivery that expired makes room for the next of its incident.
-        while someone_expired {
-            someone_expired = false;
+        loop {
             let now = self.clock.now();
-            for status in self.journal.due(self.sink.name(), now, UNDER_WAY_AT_MOST).await? {
+            let (until, looked_at, room) = match self.flow().begin(now) {
+                Begin::NotBefore(at) => return Ok(Some(at)),
+                Begin::Probe if !under_way.ids.is_empty() => return Ok(None),
+                Begin::Probe => (END_OF_TIME, LOOKED_THROUGH, 1),
+                Begin::Freely => (now, UNDER_WAY_AT_MOST, UNDER_WAY_AT_MOST),
+            };
+            let mut someone_ended = false;
+            for status in self.journal.due(self.sink.name(), until, looked_at).await? {
                 let id = status.delivery.id;
                 if under_way.ids.contains(&id) {
                     continue;
                 }
-                if status.delivery.expires_at <= now {
-                    self.expire(&status, now).await?;
-                    someone_expired = true;
-                } else if under_way.ids.len() < UNDER_WAY_AT_MOST {
+                if self.end_what_is_overtaken(&status, now).await? {
+                    someone_ended = true;
+                } else if under_way.ids.len() < room {
                     under_way.ids.insert(id);
                     under_way.attempts.push(Box::pin(self.attempt(status)));
                 }
             }
+            // A delivery that ended makes room for the next of its incident.
+            if !someone_ended {
+                return self.next_look(&under_way.ids).await;
+            }
         }
-        self.next_look(&under_way.ids).await
+    }
+
+    /// Ends a delivery that is no longer worth sending: a later word says more, or it has expired.
+    async fn end_what_is_overtaken(
+        &self,
+        status: &DeliveryStatus,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        let delivery = &status.delivery;
+        let has_expired = delivery.expires_at <= now;
+        if !has_expired && !is_held_up(delivery, now) {
+            return Ok(false);
+        }
+        let behind = self.journal.behind(delivery).await?;
+        if let Some(by) = superseded_by(delivery, &behind) {
+            let note = format!("superseded by {by}, which says what is so now");
+            tracing::warn!(sink = %self.sink.name(), delivery = delivery.key, %by, "a message was superseded");
+            self.record(Record::of_fate(delivery.id, now, note, Fate::Superseded { at: now, by })).await?;
+            return Ok(true);
+        }
+        if has_expired {
+            self.expire(status, now).await?;
+        }
+        Ok(has_expired)
     }
 
     /// Ends what is under way; where the house stops, also what is due by now, one after the other.
@@ -173,10 +231,7 @@ impl<J: Journal, C: Clock> Desk<J, C> {
             some => {
                 let heads = self.journal.due(self.sink.name(), END_OF_TIME, some + 1).await?;
                 let next = heads.into_iter().find(|head| !under_way.contains(&head.delivery.id));
-                Ok(next.and_then(|head| match head.fate {
-                    Fate::Waiting { next_attempt_at } => Some(next_attempt_at),
-                    Fate::Delivered { .. } | Fate::Dead { .. } => None,
-                }))
+                Ok(next.and_then(|head| head.fate.next_attempt_at()))
             }
         }
     }
@@ -185,25 +240,85 @@ impl<J: Journal, C: Clock> Desk<J, C> {
     async fn attempt(&self, status: DeliveryStatus) -> DeliveryId {
         let DeliveryStatus { delivery, attempts, .. } = status;
         let number = attempts.saturating_add(1);
+        let remembered = self.remembered(&delivery).await;
         let began = self.clock.now();
         self.stats.begun();
-        let outcome = self.sink.send(&delivery, began).await;
+        let tried = match 0 < attempts || delivery.id <= self.older {
+            true => Tried::Perhaps,
+            false => Tried::Never,
+        };
+        let sending =
+            Sending { delivery: &delivery, now: began, remembered: &remembered, tried, pace: &self.pace };
+        let outcome = self.sink.send(sending).await;
         let ended = self.clock.now();
-        self.stats.ended(ended, &outcome);
+        self.stats.ended(&delivery, began, ended, &outcome);
+        let is_free = self.flow().ended(ended, &outcome, jitter(delivery.id, number));
+        self.stats.circuit(self.flow().is_open());
         let fate = fate_after(&delivery, number, ended, &outcome);
         self.say(&delivery.key, number, &outcome, &fate);
         let took_ms = u64::try_from(ended.since(began).as_millis()).unwrap_or(u64::MAX);
-        let note = bounded(match outcome {
-            Outcome::Delivered { answer } => answer,
-            Outcome::Retry { why, .. } | Outcome::GiveUp { why } => why,
-        });
-        let attempt = Attempt { delivery: delivery.id, number, at: began, took_ms, note };
+        let attempt = Attempt { delivery: delivery.id, number, at: began, took_ms, note: String::new() };
+        let record = self.account(&delivery, remembered, attempt, fate, outcome);
         // What was sent must be recorded before anything else of this incident is: it is tried until it is.
-        while let Err(error) = self.record(attempt.clone(), fate.clone()).await {
+        while let Err(error) = self.record(record.clone()).await {
             self.complain(&error);
             self.clock.sleep_until(self.clock.now() + JOURNAL_BACKOFF).await;
         }
+        if is_free && let Err(error) = self.journal.hasten(self.sink.name(), self.clock.now()).await {
+            // They go out all the same, each at its time.
+            self.complain(&error);
+        }
         delivery.id
+    }
+
+    async fn remembered(&self, delivery: &Delivery) -> Remembered {
+        loop {
+            match self.journal.remembered(self.sink.name(), delivery.incident).await {
+                Ok(remembered) => return remembered,
+                Err(error) => self.complain(&error),
+            }
+            self.clock.sleep_until(self.clock.now() + JOURNAL_BACKOFF).await;
+        }
+    }
+
+    /// What is recorded of an attempt.
+    fn account(
+        &self,
+        delivery: &Delivery,
+        remembered: Remembered,
+        mut attempt: Attempt,
+        fate: Fate,
+        outcome: Outcome,
+    ) -> Record {
+        let opens = matches!(delivery.message, Message::Post(_) | Message::Page(_));
+        let mut record = Record::new(attempt.clone(), fate);
+        attempt.note = match outcome {
+            Outcome::Delivered { answer, remember, news } => {
+                let mut next = remember.unwrap_or_else(|| remembered.clone());
+                next.opened |= opens;
+                record.remember = (next != remembered).then_some(next);
+                record.news = news;
+                answer
+            }
+            Outcome::Retry { why, .. } => {
+                let is_late = opens && record.news.is_none();
+                record.news =
+                    record.news.or_else(|| is_late.then(|| self.flow().news(attempt.at, &why)).flatten());
+                why
+            }
+            Outcome::GiveUp { why } => why,
+            Outcome::StandDown { what } => {
+                record.news = Some(SinkNews::ForeignEdit { what: what.clone() });
+                what
+            }
+        };
+        attempt.note = bounded(attempt.note);
+        Record { attempt, ..record }
+    }
+
+    fn flow(&self) -> MutexGuard<'_, Flow> {
+        // Nothing between two of its changes can panic.
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records that a delivery is no longer worth sending.
@@ -213,16 +328,18 @@ impl<J: Journal, C: Clock> Desk<J, C> {
             None => "expired before it could be sent".to_owned(),
         };
         tracing::error!(sink = %self.sink.name(), delivery = status.delivery.key, why, "a message expired");
-        let none =
-            Attempt { delivery: status.delivery.id, number: 0, at: now, took_ms: 0, note: why.clone() };
-        self.record(none, Fate::Dead { at: now, why }).await
+        self.record(Record::of_fate(status.delivery.id, now, why.clone(), Fate::Dead { at: now, why })).await
     }
 
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        let is_dead = matches!(fate, Fate::Dead { .. });
-        self.journal.record(attempt, fate).await?;
-        if is_dead {
-            self.stats.died();
+    async fn record(&self, record: Record) -> Result<(), JournalError> {
+        let (has_news, fate) = (record.news.is_some(), record.fate.clone());
+        self.journal.record(record).await?;
+        match fate {
+            Fate::Dead { .. } => self.stats.died(),
+            Fate::Superseded { .. } => self.stats.superseded(),
+            Fate::Waiting { .. } | Fate::Delivered { .. } => {}
+        }
+        if has_news {
             self.reports.notify_one();
         }
         Ok(())
@@ -235,7 +352,7 @@ impl<J: Journal, C: Clock> Desk<J, C> {
             (_, Fate::Dead { why, .. }) => {
                 tracing::error!(%sink, delivery = key, number, why, "a message could not be delivered");
             }
-            (Outcome::Retry { why, .. } | Outcome::GiveUp { why }, _) => {
+            (Outcome::Retry { why, .. } | Outcome::GiveUp { why } | Outcome::StandDown { what: why }, _) => {
                 tracing::warn!(%sink, delivery = key, number, why, "an attempt failed, it is tried again");
             }
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::Notify;
 
-use crate::delivery::{Attempt, Fate};
+use crate::delivery::{Fate, Record};
 use crate::journal::{DeliveryStatus, Journal, JournalError};
 use crate::model::{SinkName, Timestamp};
 
@@ -65,8 +65,7 @@ async fn expire<J: Journal>(
     let delivery = &status.delivery;
     let why = "its sink is no longer configured".to_owned();
     tracing::error!(sink = %delivery.sink, delivery = delivery.key, why, "a message expired");
-    let none = Attempt { delivery: delivery.id, number: 0, at: now, took_ms: 0, note: why.clone() };
-    journal.record(none, Fate::Dead { at: now, why }).await
+    journal.record(Record::of_fate(delivery.id, now, why.clone(), Fate::Dead { at: now, why })).await
 }
 
 #[cfg(test)]
@@ -95,11 +94,11 @@ mod tests {
 
         assert_eq!(sweep(9).await, Some(at(10)));
         assert!(reports.notified().now_or_never().is_none());
-        assert_eq!(journal.unread_fates().await.unwrap(), []);
+        assert_eq!(journal.unread_reports().await.unwrap(), []);
 
         assert_eq!(sweep(20).await, Some(at(30)));
         assert!(reports.notified().now_or_never().is_some());
-        let dead = journal.unread_fates().await.unwrap();
+        let dead = journal.unread_reports().await.unwrap();
         assert_eq!(dead.iter().map(|report| report.delivery.0).collect::<Vec<_>>(), [1, 2]);
         assert!(
             dead.iter().all(|report| report.news

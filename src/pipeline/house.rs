@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::delivery::Routes;
+use crate::delivery::{Delivery, Routes};
 use crate::incidents::{
-    Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, Status, What,
+    Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, SinkReport, Status, What,
 };
 use crate::journal::{Batch, Snapshot};
 use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
@@ -182,12 +182,23 @@ impl House {
     pub(super) fn propose(&self, now: Timestamp, input: &Input) -> Proposal {
         let events = self.book.decide(now, input);
         let deliveries = self.rulebook.routes.plan(now, &events, self.last_delivery + 1);
-        let fates_read = match input {
-            Input::SinkReport(report) => vec![report.delivery],
-            _ => Vec::new(),
-        };
-        let batch = Batch { events, deliveries, fates_read, ..Batch::default() };
+        let batch = Batch { events, deliveries, ..Batch::default() };
         Proposal { batch, ..Proposal::default() }
+    }
+
+    /// What should happen now that a sink told something; `dead` is the delivery that it did not take.
+    pub(super) fn propose_report(
+        &self,
+        now: Timestamp,
+        report: &SinkReport,
+        dead: Option<&Delivery>,
+    ) -> Proposal {
+        let mut proposal = self.propose(now, &Input::SinkReport(report.clone()));
+        let next = self.last_delivery + 1 + proposal.batch.deliveries.len() as u64;
+        let instead = dead.and_then(|dead| self.rulebook.routes.fall_back(now, dead, next));
+        proposal.batch.deliveries.extend(instead);
+        proposal.batch.reports_read.push(report.number);
+        proposal
     }
 
     /// What should happen now that components were looked at.

@@ -10,10 +10,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::turn::Pipeline;
 use super::*;
-use crate::delivery::{Audience, Routes};
+use crate::delivery::{Audience, Route, Routes};
 use crate::incidents::{Change, ChangeKind, Command, CommandKind, Settings, Status, What};
 use crate::journal::failing::Failing;
-use crate::journal::{Journal, Sqlite};
+use crate::journal::{DeliveryQuery, Journal, Sqlite};
 use crate::model::{
     Clock, Component, ComponentId, Graph, IncidentId, Labels, METRIC_NAME, MatchOp, Matcher, SinkName,
     TargetKey, Timestamp,
@@ -106,10 +106,10 @@ fn rulebook(rules: &str) -> Rulebook {
         graph: Arc::new(Graph::new(vec![shop]).unwrap()),
         escalation: Arc::from([]),
         responders: vec![ops.clone()],
-        routes: Routes::new(
-            &[(page, Audience::Customers), (ops, Audience::Responders)],
-            Duration::from_secs(3600),
-        ),
+        routes: Routes::new(vec![
+            Route::new(page, Audience::Customers, Duration::from_secs(3600)),
+            Route::new(ops, Audience::Responders, Duration::from_secs(3600)),
+        ]),
     }
 }
 
@@ -222,7 +222,7 @@ async fn a_crossing_is_committed_with_the_messages_that_follow_from_it() {
     rig.errors = 20.0;
     rig.go_on(3).await;
     assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
-    let deliveries = rig.journal.deliveries(10).await.unwrap();
+    let deliveries = rig.journal.deliveries(DeliveryQuery::latest(10)).await.unwrap();
     let mut sinks: Vec<&str> = deliveries.iter().map(|status| status.delivery.sink.as_str()).collect();
     sinks.sort_unstable();
     assert_eq!(sinks, ["ops", "page"]);
@@ -256,11 +256,15 @@ async fn a_restart_goes_on_where_it_was() {
     assert_eq!(rig.states(), [StateName::Pending], "a `for` clock survives");
     rig.go_on(2).await;
     assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
-    let before = rig.journal.deliveries(10).await.unwrap().len();
+    let before = rig.journal.deliveries(DeliveryQuery::latest(10)).await.unwrap().len();
     let mut rig = rig.restart().await;
     rig.go_on(2).await;
     assert_eq!(rig.incidents(), [(Status::Investigating, 1, 1)]);
-    assert_eq!(rig.journal.deliveries(10).await.unwrap().len(), before, "nothing is said again");
+    assert_eq!(
+        rig.journal.deliveries(DeliveryQuery::latest(10)).await.unwrap().len(),
+        before,
+        "nothing is said again"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::incidents::Input;
+use crate::delivery::{Delivery, SinkNews};
+use crate::incidents::{Input, SinkReport};
 use crate::journal::{Batch, Journal, JournalError};
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::agenda::GroupReport;
@@ -68,6 +69,8 @@ enum Work {
     Retire,
     /// Ask the journal what became of deliveries.
     Fates,
+    /// Tell the book what a sink reports; with it comes the delivery, where it is dead.
+    Report(SinkReport, Option<Box<Delivery>>),
 }
 
 /// Turns the house.
@@ -153,15 +156,26 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     async fn turn(&mut self, now: Timestamp, work: &mut Work) -> Result<(), JournalError> {
         let (proposal, report) = match work {
             Work::Fates => {
-                let reports = self.journal.unread_fates().await?;
-                self.waiting
-                    .extend(reports.into_iter().map(|report| Work::Book(Input::SinkReport(report), None)));
+                let reports = self.journal.unread_reports().await?;
+                // Those that wait already are among them: none is taken in twice.
+                self.waiting.retain(|work| !matches!(work, Work::Report(..)));
+                for report in reports {
+                    let dead = match &report.news {
+                        SinkNews::Dead { .. } => self.journal.delivery(report.delivery).await?,
+                        _ => None,
+                    };
+                    self.waiting
+                        .push_back(Work::Report(report, dead.map(|status| Box::new(status.delivery))));
+                }
                 return Ok(());
             }
             Work::Look => (self.house.read().propose_look(now), None),
             Work::Offer => {
                 let house = self.house.read();
                 (house.propose(now, &Input::Evaluation(house.firing())), None)
+            }
+            Work::Report(report, dead) => {
+                (self.house.read().propose_report(now, report, dead.as_deref()), None)
             }
             Work::Book(input, asker) => return self.ask_the_book(now, input, asker).await,
             Work::Retire => {

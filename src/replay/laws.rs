@@ -76,7 +76,7 @@ fn order(record: &Record) -> Vec<String> {
                     broken.push(format!("sink `{}` took {} of {} too late", to.0, attempt.delivery, to.1));
                 }
             }
-            Entry::Attempted(..) | Entry::Refused { .. } => {}
+            Entry::Requested { .. } | Entry::Attempted(..) | Entry::Refused { .. } => {}
         }
     }
     broken
@@ -97,7 +97,7 @@ fn lost(record: &Record, calendar: &Calendar, end: Timestamp) -> Vec<String> {
                 waiting.entry(attempt.delivery).and_modify(|known| known.1 = *next_attempt_at);
             }
             Entry::Attempted(attempt, _) => drop(waiting.remove(&attempt.delivery)),
-            Entry::Refused { .. } => {}
+            Entry::Requested { .. } | Entry::Refused { .. } => {}
         }
     }
     let disturbed = record.disturbances.iter().any(|(from, until)| *from <= end && end <= *until);

@@ -5,15 +5,16 @@
 //! Not:  nothing that the journal refused is in the list.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 
-use crate::delivery::{Attempt, Fate};
+use crate::delivery::{Attempt, Delivery, Fate, Record, Remembered};
 use crate::incidents::{Command, SinkNews, SinkReport};
-use crate::journal::{Batch, DeliveryStatus, Journal, JournalError, Memory, Snapshot};
+use crate::journal::{Batch, DeliveryQuery, DeliveryStatus, Journal, JournalError, Memory, Snapshot};
 use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
+use crate::sinks::http::Rendered;
 
 /// Something that was written, or said in vain.
 #[derive(Debug, Clone)]
@@ -24,6 +25,15 @@ pub enum Entry {
         at: Timestamp,
         /// What.
         batch: Batch,
+    },
+    /// What was sent to a foreign system, whole but for secrets.
+    Requested {
+        /// When.
+        at: Timestamp,
+        /// Of which delivery.
+        delivery: DeliveryId,
+        /// The requests, in order.
+        requests: Vec<Rendered>,
     },
     /// An attempt of a delivery, and where the delivery stands after it.
     Attempted(Attempt, Fate),
@@ -39,19 +49,26 @@ pub enum Entry {
 }
 
 /// The journal of a replay. Clones share what it holds.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Ledger {
     memory: Memory,
     fails: Arc<AtomicBool>,
     /// What sinks have to tell, until the book has taken it in.
     reports: Arc<Mutex<Vec<SinkReport>>>,
+    told: Arc<AtomicU64>,
     entries: Arc<Mutex<Vec<Entry>>>,
 }
 
 impl Ledger {
     /// A journal that holds nothing.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            memory: Memory::new(),
+            fails: Arc::default(),
+            reports: Arc::default(),
+            told: Arc::new(AtomicU64::new(u64::MAX)),
+            entries: Arc::default(),
+        }
     }
 
     /// Whether it fails from now on.
@@ -61,13 +78,21 @@ impl Ledger {
 
     /// A sink has something to tell about an incident: of the last message that it got of it.
     pub fn report(&self, at: Timestamp, incident: IncidentId, sink: &SinkName, news: SinkNews) {
-        let all = self.memory.deliveries(usize::MAX).now_or_never().and_then(Result::ok).unwrap_or_default();
+        let all = self
+            .memory
+            .deliveries(DeliveryQuery::latest(usize::MAX))
+            .now_or_never()
+            .and_then(Result::ok)
+            .unwrap_or_default();
         let last = all
             .iter()
             .map(|status| &status.delivery)
             .find(|one| one.sink == *sink && one.incident == incident);
         let delivery = last.map_or(DeliveryId(0), |last| last.id);
-        locked(&self.reports).push(SinkReport { delivery, incident, sink: sink.clone(), at, news });
+        let mut reports = locked(&self.reports);
+        // Counted from the other end than those of the journal, so that no two have one number.
+        let number = self.told.fetch_sub(1, SeqCst);
+        reports.push(SinkReport { number, delivery, incident, sink: sink.clone(), at, news });
     }
 
     /// What a house that starts now finds, however the journal is doing: a process that cannot read its journal does
@@ -101,7 +126,7 @@ fn locked<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Journal for Ledger {
     async fn commit(&self, now: Timestamp, batch: Batch) -> Result<(), JournalError> {
         self.well()?.commit(now, batch.clone()).await?;
-        locked(&self.reports).retain(|report| !batch.fates_read.contains(&report.delivery));
+        locked(&self.reports).retain(|report| !batch.reports_read.contains(&report.number));
         if !batch.is_empty() {
             self.note(Entry::Committed { at: now, batch });
         }
@@ -125,14 +150,30 @@ impl Journal for Ledger {
         self.well()?.next_due(to).await
     }
 
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        self.well()?.record(attempt.clone(), fate.clone()).await?;
-        self.note(Entry::Attempted(attempt, fate));
+    async fn record(&self, record: Record) -> Result<(), JournalError> {
+        self.well()?.record(record.clone()).await?;
+        self.note(Entry::Attempted(record.attempt, record.fate));
         Ok(())
     }
 
-    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        let mut unread = self.well()?.unread_fates().await?;
+    async fn remembered(&self, sink: &SinkName, incident: IncidentId) -> Result<Remembered, JournalError> {
+        self.well()?.remembered(sink, incident).await
+    }
+
+    async fn behind(&self, delivery: &Delivery) -> Result<Vec<Delivery>, JournalError> {
+        self.well()?.behind(delivery).await
+    }
+
+    async fn hasten(&self, sink: &SinkName, now: Timestamp) -> Result<(), JournalError> {
+        self.well()?.hasten(sink, now).await
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Timestamp, until: Timestamp) -> Result<(), JournalError> {
+        self.well()?.revive(id, now, until).await
+    }
+
+    async fn unread_reports(&self) -> Result<Vec<SinkReport>, JournalError> {
+        let mut unread = self.well()?.unread_reports().await?;
         unread.extend(locked(&self.reports).iter().cloned());
         Ok(unread)
     }
@@ -141,7 +182,15 @@ impl Journal for Ledger {
         self.well()?.waiting().await
     }
 
-    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.well()?.deliveries(limit).await
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryStatus>, JournalError> {
+        self.well()?.delivery(id).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.well()?.deliveries(query).await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, JournalError> {
+        self.well()?.attempts(id).await
     }
 }

@@ -18,6 +18,7 @@ use crate::model::{Clock, IncidentId, Problems, Timestamp};
 use crate::outbox::Sink;
 use crate::pipeline::{House, Inbound, Phases, Rulebook};
 use crate::scrape::ScrapeEvent;
+use crate::sinks::SinkSettings;
 
 use super::clock::VirtualClock;
 use super::configure;
@@ -115,8 +116,11 @@ impl<'a> World<'a> {
 
     fn sinks(&self) -> Vec<Arc<dyn Sink>> {
         let moods: &[Mood] = &self.scenario.moods;
-        let sink = |name| Arc::new(SimulatedSink::new(name, self.clock.clone(), moods)) as Arc<dyn Sink>;
-        self.config.sinks.iter().map(|settings| sink(settings.name.clone())).collect()
+        let sink = |settings: &SinkSettings| {
+            let (clock, ledger) = (self.clock.clone(), self.ledger.clone());
+            Arc::new(SimulatedSink::new(settings.clone(), clock, moods, ledger)) as Arc<dyn Sink>
+        };
+        self.config.sinks.iter().map(sink).collect()
     }
 
     fn start_process(&mut self) {

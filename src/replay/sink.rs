@@ -6,28 +6,31 @@
 
 use std::time::Duration;
 
-use crate::delivery::{Delivery, Outcome};
+use crate::delivery::{Outcome, Rate};
 use crate::model::{Clock, SinkName, Timestamp};
-use crate::outbox::{BoxFuture, Sink};
+use crate::outbox::{BoxFuture, Sending, Sink};
+use crate::sinks::{self, Adapter, Links, SinkSettings};
 
 use super::clock::VirtualClock;
 use super::language::{Answer, Mood};
+use super::ledger::{Entry, Ledger};
 
 /// How long an attempt waits for a sink that hangs: the webhook's own timeout where nobody sets another.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A sink that takes everything, but for its moods.
 pub struct SimulatedSink {
-    name: SinkName,
+    settings: SinkSettings,
     clock: VirtualClock,
     moods: Vec<Mood>,
+    ledger: Ledger,
 }
 
 impl SimulatedSink {
-    /// The sink `name` with those of `moods` that are its own.
-    pub fn new(name: SinkName, clock: VirtualClock, moods: &[Mood]) -> Self {
-        let moods = moods.iter().filter(|mood| mood.sink == name).cloned().collect();
-        Self { name, clock, moods }
+    /// The sink of `settings` with those of `moods` that are its own.
+    pub fn new(settings: SinkSettings, clock: VirtualClock, moods: &[Mood], ledger: Ledger) -> Self {
+        let moods = moods.iter().filter(|mood| mood.sink == settings.name).cloned().collect();
+        Self { settings, clock, moods, ledger }
     }
 
     /// What it does at `at`; of moods that overlap the last that is written counts.
@@ -36,8 +39,9 @@ impl SimulatedSink {
         now.map_or(Answer::Code(200), |mood| mood.answer)
     }
 
-    async fn attempt(&self) -> Outcome {
+    async fn attempt(&self, sending: Sending<'_>) -> Outcome {
         match self.answer(self.clock.true_now()) {
+            Answer::Code(code @ 200..300) => self.take(code, sending),
             Answer::Code(code) => judge(code),
             Answer::Refuses => Outcome::Retry { why: "connection refused".to_owned(), wait: None },
             Answer::Hangs => {
@@ -48,20 +52,43 @@ impl SimulatedSink {
     }
 }
 
+impl SimulatedSink {
+    /// What the adapter would have sent is told, and remembered as it would be.
+    fn take(&self, code: u16, sending: Sending<'_>) -> Outcome {
+        let Sending { delivery, now, .. } = sending;
+        let mut remembered = sending.remembered.clone();
+        match sinks::simulate(&self.settings, delivery, &mut remembered, &Links::default()) {
+            Ok(requests) if requests.is_empty() => Outcome::delivered(format!("answered {code}")),
+            Ok(requests) => {
+                self.ledger.note(Entry::Requested { at: now, delivery: delivery.id, requests });
+                let answer = format!("answered {code}");
+                Outcome::Delivered { answer, remember: Some(remembered), news: None }
+            }
+            Err(why) => Outcome::GiveUp { why },
+        }
+    }
+}
+
 impl Sink for SimulatedSink {
     fn name(&self) -> &SinkName {
-        &self.name
+        &self.settings.name
     }
 
-    fn send<'a>(&'a self, _: &'a Delivery, _: Timestamp) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.attempt())
+    fn send<'a>(&'a self, sending: Sending<'a>) -> BoxFuture<'a, Outcome> {
+        Box::pin(self.attempt(sending))
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        match &self.settings.adapter {
+            Adapter::Http(http) => http.rate,
+            _ => None,
+        }
     }
 }
 
 /// What an answer means to the webhook adapter: taken, later perhaps, or never.
 fn judge(code: u16) -> Outcome {
     match code {
-        200..300 => Outcome::Delivered { answer: format!("answered {code}") },
         408 | 425 | 429 | 500.. => Outcome::Retry { why: format!("answered {code}"), wait: None },
         _ => Outcome::GiveUp { why: format!("answered {code}") },
     }

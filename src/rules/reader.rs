@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
             match &node.content {
                 Content::Scalar(value) => texts.push((key.clone(), value.clone())),
                 Content::Null => {
-                    texts.push((key.clone(), Scalar { at: node.at, value: String::new() }));
+                    texts.push((key.clone(), Scalar { at: node.at, value: String::new(), typed: false }));
                 }
                 _ => self.error(
                     node.at,

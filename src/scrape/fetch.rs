@@ -175,6 +175,7 @@ async fn secret(what: &'static str, source: &SecretSource) -> Result<Secret, Scr
     let path = match source {
         SecretSource::Inline(secret) => return Ok(secret.clone()),
         SecretSource::File(path) => path.clone(),
+        SecretSource::Environment(name) => name.into(),
     };
     let source = source.clone();
     blocking(move || {

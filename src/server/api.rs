@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::journal::Journal;
+use crate::journal::{DeliveryQuery, Journal};
 use crate::model::Clock;
 use crate::server::ask::IncidentName;
 use crate::server::view::{AlertView, ChangeView, DeliveryView, GroupView, IncidentView, TargetView};
@@ -70,7 +70,7 @@ pub async fn rules<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) ->
 
 /// The latest messages to sinks with what became of them, the newest first.
 pub async fn deliveries<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
-    match face.journal.deliveries(DELIVERIES_SHOWN).await {
+    match face.journal.deliveries(DeliveryQuery::latest(DELIVERIES_SHOWN)).await {
         Ok(deliveries) => {
             let deliveries: Vec<DeliveryView> = deliveries.iter().map(DeliveryView::new).collect();
             Json(json!({ "deliveries": deliveries })).into_response()

@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
-use crate::server::{ReloadHandle, api, commands, door, lifecycle, metrics};
+use crate::server::{LinkKey, ReloadHandle, api, commands, door, lifecycle, metrics};
 
 /// A request's body may have this many bytes.
 const BODY_LIMIT_BYTES: usize = 64 << 10;
@@ -37,6 +37,8 @@ pub struct Face<J, C> {
     pub inbox: mpsc::Sender<Inbound>,
     /// The time.
     pub clock: C,
+    /// Knows the links of pages again.
+    pub links: LinkKey,
 }
 
 /// Serves until `stop`; requests under way are finished.

@@ -11,6 +11,7 @@ mod door;
 mod face;
 mod figures;
 mod lifecycle;
+mod links;
 mod metrics;
 mod process;
 mod reload;
@@ -23,6 +24,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 pub use face::{Face, serve};
+pub use links::LinkKey;
 pub use reload::{ReloadHandle, ReloadRequest, ReloadState};
 
 /// A refusal, with the reason for whoever asked.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -11,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Face, ReloadHandle, serve};
+use super::{Face, LinkKey, ReloadHandle, serve};
 use crate::delivery::samples::{at, delivery, event, posted};
-use crate::delivery::{Attempt, Fate, Routes};
+use crate::delivery::{Attempt, Fate, Record, Routes};
 use crate::incidents::{Exposure, Settings, What};
 use crate::journal::contract::batch;
 use crate::journal::{Journal, Snapshot, Sqlite};
@@ -53,7 +52,15 @@ impl Rig {
         let (reload, _) = ReloadHandle::new(at(0));
         let outbox = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let (inbox, _) = mpsc::channel(1);
-        let face = Face { house, journal: journal.clone(), reload, outbox, inbox, clock: Still };
+        let face = Face {
+            house,
+            journal: journal.clone(),
+            reload,
+            outbox,
+            inbox,
+            clock: Still,
+            links: LinkKey::new(b"key"),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         tokio::spawn(serve(listener, face, CancellationToken::new()));
@@ -88,7 +95,7 @@ fn rulebook() -> Rulebook {
         graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
         escalation: Arc::from([]),
         responders: Vec::new(),
-        routes: Routes::new(&[], Duration::from_secs(3600)),
+        routes: Routes::default(),
     }
 }
 
@@ -188,7 +195,7 @@ async fn what_became_of_messages_is_shown() {
         note: "410 Gone: moved".to_owned(),
     };
     let fate = Fate::Dead { at: at(1), why: "410 Gone".to_owned() };
-    rig.journal.record(attempt, fate).await.expect("recorded");
+    rig.journal.record(Record::new(attempt, fate)).await.expect("recorded");
     let deliveries = rig.json("/api/fogsignal/v1/deliveries").await;
     let (newest, dead) = (&deliveries["deliveries"][0], &deliveries["deliveries"][1]);
     assert_eq!((&newest["id"], &newest["fate"]), (&2.into(), &"waiting".into()), "{deliveries}");

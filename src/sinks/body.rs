@@ -4,9 +4,14 @@
 //! Out:  its body: the same bytes on each attempt, below 20 KB.
 //! Not:  our own types are never serialized here, so that they may change while receivers need not.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::delivery::{ComponentNow, Delivery, Eta, Message, Page, PageReason, Post, Status, Suspect};
+use crate::delivery::{
+    ComponentNow, Delivery, Eta, Message, Page, PageReason, Post, Remembered, Status, Suspect,
+};
 use crate::model::{ComponentId, Timestamp};
 
 /// Standard Webhooks asks for bodies below 20 KB.
@@ -14,7 +19,7 @@ const BODY_MAX_BYTES: usize = 20_000;
 
 /// What is allowed to be how long; halved until the body fits.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub(super) struct Limits {
     text_bytes: usize,
     line_bytes: usize,
     components: usize,
@@ -23,27 +28,96 @@ struct Limits {
     few: usize,
 }
 
-const WIDEST: Limits = Limits { text_bytes: 8192, line_bytes: 1024, components: 128, runbooks: 16, few: 8 };
+impl Limits {
+    pub(super) const WIDEST: Self =
+        Self { text_bytes: 8192, line_bytes: 1024, components: 128, runbooks: 16, few: 8 };
+
+    /// Half of all; `None` where nothing variable is left but the incident's number.
+    pub(super) fn halved(self) -> Option<Self> {
+        (0 < self.text_bytes).then_some(Self {
+            text_bytes: self.text_bytes / 2,
+            line_bytes: self.line_bytes / 2,
+            components: self.components / 2,
+            runbooks: self.runbooks / 2,
+            few: self.few / 2,
+        })
+    }
+}
+
+/// Where the links of a page lead: nowhere, unless the configuration says under which address people reach us.
+#[derive(Clone, Default)]
+pub struct Links(Option<Arc<MakeLinks>>);
+
+type MakeLinks = dyn Fn(&Delivery) -> PageLinks + Send + Sync;
+
+/// The links of one page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PageLinks {
+    /// Where one tap acknowledges the incident, for as long as the link is valid.
+    pub acknowledge: Option<String>,
+    /// Where the incident can be read.
+    pub open: Option<String>,
+}
+
+impl Links {
+    /// Links that `make` gives; the same for the same delivery.
+    pub fn new(make: impl Fn(&Delivery) -> PageLinks + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(make)))
+    }
+
+    /// The links of `delivery`, where it is a page.
+    pub(super) fn of(&self, delivery: &Delivery) -> PageLinks {
+        match (&self.0, &delivery.message) {
+            (Some(make), Message::Page(_)) => make(delivery),
+            _ => PageLinks::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Links(..)" } else { "Links(none)" })
+    }
+}
 
 /// The body of `delivery` as JSON without a line end in it.
 ///
 /// # Errors
 /// Never in practice: texts and numbers have no form that JSON lacks.
-pub(super) fn body(delivery: &Delivery) -> serde_json::Result<Vec<u8>> {
-    let mut limits = WIDEST;
+pub(super) fn body(
+    delivery: &Delivery,
+    remembered: &Remembered,
+    links: &Links,
+) -> serde_json::Result<Vec<u8>> {
+    let mut limits = Limits::WIDEST;
     loop {
-        let body = serde_json::to_vec(&Body::new(delivery, &limits))?;
-        // At the end nothing variable is left but the incident's number.
-        if body.len() < BODY_MAX_BYTES || limits.text_bytes == 0 {
-            return Ok(body);
+        let body = serde_json::to_vec(&Body::new(delivery, remembered, links, &limits))?;
+        match limits.halved() {
+            Some(narrower) if BODY_MAX_BYTES <= body.len() => limits = narrower,
+            _ => return Ok(body),
         }
-        limits = Limits {
-            text_bytes: limits.text_bytes / 2,
-            line_bytes: limits.line_bytes / 2,
-            components: limits.components / 2,
-            runbooks: limits.runbooks / 2,
-            few: limits.few / 2,
-        };
+    }
+}
+
+/// The same as a value, within `limits`.
+///
+/// # Errors
+/// As `body`.
+pub(super) fn body_value(
+    delivery: &Delivery,
+    remembered: &Remembered,
+    links: &Links,
+    limits: &Limits,
+) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(Body::new(delivery, remembered, links, limits))
+}
+
+/// What sort of message it is: `incident.updated`. The first post that a sink takes opens the incident there.
+pub(super) fn message_type(message: &Message, remembered: &Remembered) -> String {
+    match message {
+        Message::Post(post) => post_type(post, remembered).to_owned(),
+        Message::Page(page) => format!("page.{}", reason(page.reason)),
+        Message::Acknowledged { .. } => "page.acknowledged".to_owned(),
     }
 }
 
@@ -59,6 +133,7 @@ struct Body {
 enum Data {
     Incident(IncidentData),
     Page(PageData),
+    Acknowledged { incident: String, by: String },
 }
 
 #[derive(Serialize)]
@@ -93,6 +168,7 @@ struct PageData {
     components_omitted: usize,
     page: PageText,
     suspects: Vec<SuspectData>,
+    links: PageLinks,
     started_at: String,
 }
 
@@ -142,18 +218,18 @@ struct ComponentData {
 }
 
 impl Body {
-    fn new(delivery: &Delivery, limits: &Limits) -> Self {
+    fn new(delivery: &Delivery, remembered: &Remembered, links: &Links, limits: &Limits) -> Self {
         let incident = delivery.incident.to_string();
-        let (r#type, data) = match &delivery.message {
-            Message::Post(post) => {
-                (post_type(post).to_owned(), Data::Incident(IncidentData::new(incident, post, limits)))
-            }
-            Message::Page(page) => {
-                let r#type = format!("page.{}", reason(page.reason));
-                (r#type, Data::Page(PageData::new(incident, page, limits)))
-            }
+        let data = match &delivery.message {
+            Message::Post(post) => Data::Incident(IncidentData::new(incident, post, limits)),
+            Message::Page(page) => Data::Page(PageData::new(incident, page, links.of(delivery), limits)),
+            Message::Acknowledged { by } => Data::Acknowledged { incident, by: by.clone() },
         };
-        Self { r#type, timestamp: time(delivery.created_at), data }
+        Self {
+            r#type: message_type(&delivery.message, remembered),
+            timestamp: time(delivery.created_at),
+            data,
+        }
     }
 }
 
@@ -180,7 +256,7 @@ impl IncidentData {
 }
 
 impl PageData {
-    fn new(incident: String, page: &Page, limits: &Limits) -> Self {
+    fn new(incident: String, page: &Page, links: PageLinks, limits: &Limits) -> Self {
         let runbooks = page.runbooks.iter().take(limits.runbooks);
         Self {
             incident,
@@ -205,6 +281,7 @@ impl PageData {
                 .take(limits.few)
                 .map(|one| SuspectData::new(one, limits))
                 .collect(),
+            links,
             started_at: time(page.started_at),
         }
     }
@@ -250,11 +327,11 @@ fn components(all: &[ComponentNow], limits: &Limits) -> Vec<ComponentData> {
 }
 
 /// A first post that says 'resolved' at once is a resolution.
-fn post_type(post: &Post) -> &'static str {
-    match (post.status, post.number) {
+fn post_type(post: &Post, remembered: &Remembered) -> &'static str {
+    match (post.status, remembered.opened) {
         (Status::Resolved, _) => "incident.resolved",
-        (_, 1) => "incident.opened",
-        _ => "incident.updated",
+        (_, false) => "incident.opened",
+        (_, true) => "incident.updated",
     }
 }
 
@@ -277,12 +354,12 @@ fn reason(reason: PageReason) -> &'static str {
     }
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.to_rfc3339()
 }
 
 /// `text` in at most `max_bytes`, whole characters, with a sign that something is missing.
-fn shortened(text: &str, max_bytes: usize) -> String {
+pub(super) fn shortened(text: &str, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text.to_owned();
     }

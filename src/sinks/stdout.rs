@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::delivery::{Delivery, Outcome};
-use crate::model::{SinkName, Timestamp};
-use crate::outbox::{BoxFuture, Sink};
+use crate::delivery::Outcome;
+use crate::model::SinkName;
+use crate::outbox::{BoxFuture, Sending, Sink};
 
-use super::body::body;
+use super::body::{Links, body};
 
 /// A pipe that nobody reads is full after a while; then it is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,16 +22,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Writes to `W`, which is standard output outside of tests.
 pub(super) struct StdoutSink<W> {
     name: SinkName,
+    links: Links,
     out: Arc<Mutex<W>>,
 }
 
 impl<W: Write + Send + 'static> StdoutSink<W> {
-    pub(super) fn new(name: SinkName, out: W) -> Self {
-        Self { name, out: Arc::new(Mutex::new(out)) }
+    pub(super) fn new(name: SinkName, links: Links, out: W) -> Self {
+        Self { name, links, out: Arc::new(Mutex::new(out)) }
     }
 
-    async fn write(&self, delivery: &Delivery) -> Outcome {
-        let mut line = match body(delivery) {
+    async fn write(&self, sending: Sending<'_>) -> Outcome {
+        let mut line = match body(sending.delivery, sending.remembered, &self.links) {
             Ok(line) => line,
             Err(error) => return Outcome::GiveUp { why: format!("no JSON can be made of it: {error}") },
         };
@@ -42,7 +43,7 @@ impl<W: Write + Send + 'static> StdoutSink<W> {
             tokio::task::spawn_blocking(move || write_whole(out, &line)).await
         };
         let why = match tokio::time::timeout(TIMEOUT, written).await {
-            Ok(Ok(Ok(()))) => return Outcome::Delivered { answer: "written".into() },
+            Ok(Ok(Ok(()))) => return Outcome::delivered("written"),
             Ok(Ok(Err(error))) => format!("standard output: {error}"),
             Ok(Err(_)) => "standard output: the write was broken off".to_owned(),
             Err(_) => format!("standard output: nobody read for {TIMEOUT:?}"),
@@ -61,8 +62,8 @@ impl<W: Write + Send + 'static> Sink for StdoutSink<W> {
         &self.name
     }
 
-    fn send<'a>(&'a self, delivery: &'a Delivery, _now: Timestamp) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.write(delivery))
+    fn send<'a>(&'a self, sending: Sending<'a>) -> BoxFuture<'a, Outcome> {
+        Box::pin(self.write(sending))
     }
 }
 
@@ -97,9 +98,11 @@ mod tests {
     #[tokio::test]
     async fn lines_are_whole_also_when_written_side_by_side() {
         let pipe = Pipe::default();
-        let out = StdoutSink::new(sink("out"), pipe.clone());
+        let out = StdoutSink::new(sink("out"), Links::default(), pipe.clone());
         let deliveries: Vec<_> = (1..=8).map(|number| delivery(number, number, "out")).collect();
-        let sent = futures_util::future::join_all(deliveries.iter().map(|d| out.send(d, at(0)))).await;
+        let sent =
+            futures_util::future::join_all(deliveries.iter().map(|d| out.send(Sending::once(d, at(0)))))
+                .await;
         assert!(sent.iter().all(|outcome| matches!(outcome, Outcome::Delivered { .. })), "{sent:?}");
         let text = String::from_utf8(pipe.taken.lock().unwrap().clone()).unwrap();
         let mut incidents: Vec<String> = text
@@ -113,8 +116,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_pipe_is_tried_again() {
-        let out = StdoutSink::new(sink("out"), Pipe { closed: true, ..Pipe::default() });
-        let outcome = out.send(&delivery(1, 1, "out"), at(0)).await;
-        assert_eq!(outcome, Outcome::Retry { why: "standard output: broken pipe".into(), wait: None });
+        let out = StdoutSink::new(sink("out"), Links::default(), Pipe { closed: true, ..Pipe::default() });
+        let outcome = out.send(Sending::once(&delivery(1, 1, "out"), at(0))).await;
+        assert_eq!(outcome, Outcome::retry("standard output: broken pipe"));
     }
 }

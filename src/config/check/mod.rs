@@ -5,6 +5,7 @@
 //! Not:  no content of other files is used but that of templates: rule files are read by `load`, secrets by the rooms
 //!       that need them.
 
+pub mod adapters;
 pub mod audience;
 mod components;
 mod escalation;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::files::{self, Files};
-use crate::config::raw::{At, Count, Entries, RawConfig, RawGlobal, Reader, Wrong};
+use crate::config::raw::{At, Count, Entries, RawConfig, RawGlobal, RawServer, Reader, Wrong};
 use crate::config::settings::{Config, ServerSettings};
 use crate::config::tree::Where;
 use crate::model::{Labels, Secret, SecretSource, format_duration};
@@ -31,11 +32,11 @@ pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) ->
     let cx = Context { reader, base, files };
     let global = global(raw.global, &cx);
     let graph = components::graph(raw.components.unwrap_or_default(), &cx);
-    let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &cx);
+    let definitions = adapters::Definitions::read(&raw.adapters.unwrap_or_default(), &cx);
+    let sinks = sinks::sinks(raw.sinks.unwrap_or_default(), &definitions, &graph, &cx);
     let mut incidents = incidents::settings(raw.incidents, &graph, &sinks, &cx);
     let escalation = raw.escalation.unwrap_or_default();
     let escalation = escalation::policies(escalation, &graph, &sinks, &mut incidents.settings, &cx);
-    let listen = raw.server.and_then(|server| server.listen).map(|listen| listen.value.0);
     let config = Config {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
         evaluation_interval: global.evaluation_interval,
@@ -51,12 +52,35 @@ pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) ->
         incidents: incidents.settings,
         escalation,
         sinks: sinks.checked,
-        server: ServerSettings { listen: listen.unwrap_or_else(default_listen) },
+        server: server(raw.server, &cx),
         data_dir: raw.data_dir.map(|dir| cx.data_dir(&dir)).unwrap_or_default(),
         groups: Vec::new(),
-        sources: incidents.sources,
+        sources: incidents.sources.into_iter().chain(definitions.sources).collect(),
     };
     (config, raw.rule_files.unwrap_or_default())
+}
+
+/// The links of a page are good for a night and the morning after.
+const LINKS_VALID_FOR: Duration = Duration::from_secs(24 * 3600);
+
+fn server(raw: Option<RawServer>, cx: &Context<'_>) -> ServerSettings {
+    let (listen, url, valid_for) =
+        raw.map_or((None, None, None), |raw| (raw.listen, raw.external_url, raw.links_valid_for));
+    let external_url = url.and_then(|url| {
+        let parsed = reqwest::Url::parse(&url.value).ok();
+        let usable = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if usable.is_none() {
+            cx.error(&url.at, format!("`{}` is not a URL of `http` or `https`", url.value));
+        }
+        usable.map(|_| url.value.trim_end_matches('/').to_owned())
+    });
+    ServerSettings {
+        listen: listen.map_or_else(default_listen, |listen| listen.value.0),
+        external_url,
+        links_valid_for: valid_for
+            .and_then(|length| cx.positive(&length, "links_valid_for"))
+            .unwrap_or(LINKS_VALID_FOR),
+    }
 }
 
 /// Stands in where the address that was written is none; it is never listened on, since that is an error.
@@ -113,6 +137,32 @@ impl Context<'_> {
                 None
             }
             (None, Some(file)) => Some(SecretSource::File(self.secret_file(&file))),
+            (None, None) => None,
+        }
+    }
+
+    /// A secret that may not stand in the configuration itself: the file that holds it, or the variable.
+    fn hidden(
+        &self,
+        key: &str,
+        file: Option<At<String>>,
+        variable: Option<At<String>>,
+    ) -> Option<SecretSource> {
+        match (file, variable) {
+            (Some(_), Some(variable)) => {
+                self.error(
+                    &variable.at,
+                    Wrong::new(format!("`{key}` is given as a file and as a variable"))
+                        .hint("keep one of them"),
+                );
+                None
+            }
+            (Some(file), None) => self.secret(key, None, Some(file)),
+            (None, Some(variable)) if variable.value.is_empty() => {
+                self.error(&variable.at, "the name of a variable is empty");
+                None
+            }
+            (None, Some(variable)) => Some(SecretSource::Environment(variable.value)),
             (None, None) => None,
         }
     }

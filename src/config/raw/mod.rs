@@ -5,6 +5,7 @@
 //! Not:  whether values agree with each other is for `check` to say. A value that cannot be read becomes a problem and
 //!       an absent value, so that all problems are found in one go.
 
+mod adapter;
 mod component;
 mod incidents;
 mod read;
@@ -13,12 +14,13 @@ mod sink;
 mod top;
 mod words;
 
+pub use adapter::{RawDefinition, RawFind, RawRequest, RawSettingOf, RawStandDown};
 pub use component::{RawComponent, RawDependency, RawEdge};
 pub use incidents::{
     RawCadence, RawEscalation, RawGate, RawIncidents, RawMatch, RawPublish, RawRaise, RawStep, RawTemplates,
 };
-pub use read::{At, Entries, Read, Reader, Wrong};
+pub use read::{At, Entries, OneOrMany, Read, Reader, Wrong};
 pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
-pub use sink::{RawSink, RawSinkEntry};
-pub use top::{RawConfig, RawGlobal};
-pub use words::{AdapterWord, Bytes, Count, Length};
+pub use sink::{RawRate, RawSetting, RawSink, RawTree};
+pub use top::{RawConfig, RawGlobal, RawServer};
+pub use words::{Bytes, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};

@@ -4,7 +4,7 @@ use super::component::RawComponent;
 use super::incidents::{RawEscalation, RawIncidents};
 use super::read::{At, Entries, allow, section};
 use super::scrape::RawJob;
-use super::sink::RawSinkEntry;
+use super::sink::RawSink;
 use super::words::{Bytes, Count, Length, ListenAddress};
 
 section! {
@@ -21,7 +21,10 @@ section! {
         /// When incidents open and close, and what is said about them.
         incidents: RawIncidents,
         /// Where messages go.
-        sinks: Vec<RawSinkEntry>,
+        sinks: Vec<RawSink>,
+        /// Files that describe foreign systems which sinks may use; the last part of a path may have `*`, `?` and
+        /// `[…]`. Relative to this file.
+        adapters: Vec<At<String>>,
         /// Whom to page when.
         escalation: Vec<RawEscalation>,
         /// The operators' listener.
@@ -76,6 +79,10 @@ section! {
     pub struct RawServer as "`server`" {
         /// Where the operators' API and `/metrics` listen; 127.0.0.1:9096 by default.
         listen: At<ListenAddress>,
+        /// Under which address people reach the listener, for the links of pages: `https://fogsignal.example.com`.
+        external_url: At<String>,
+        /// How long the links of a page are valid; 24h by default.
+        links_valid_for: At<Length>,
     }
     unused []
     later []

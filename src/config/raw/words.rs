@@ -121,6 +121,15 @@ words! {
     Language as "a language that posts can be written in" {
         "en" => Self::English, "pt-BR" => Self::BrazilianPortuguese,
     }
+    LostAnswerWord as "what a lost answer leads to" {
+        "impossible" => Self::Impossible, "adopted" => Self::Adopted, "visible" => Self::Visible,
+    }
+    EventFormatWord as "a form of events" {
+        "plain" => Self::Plain, "cloudevents-binary" => Self::Binary, "cloudevents-structured" => Self::Structured,
+    }
+    MailTlsWord as "a way to a mail server" {
+        "starttls" => Self::StartTls, "implicit" => Self::Implicit, "none" => Self::None,
+    }
     RelabelAction as "a relabelling action" {
         "replace" => Self::Replace, "keep" => Self::Keep, "drop" => Self::Drop,
         "keepequal" => Self::KeepEqual, "dropequal" => Self::DropEqual, "hashmod" => Self::HashMod,
@@ -129,52 +138,37 @@ words! {
     }
 }
 
-/// What carries a message.
+/// Whether a lost answer shows a message twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum AdapterWord {
-    /// `webhook`
-    Webhook,
-    /// `stdout`
-    Stdout,
+pub enum LostAnswerWord {
+    /// Never.
+    Impossible,
+    /// What is there is taken for ours.
+    Adopted,
+    /// It does.
+    Visible,
 }
 
-/// Adapters that people expect and that do not exist yet.
-const LATER_ADAPTERS: [&str; 12] = [
-    "statuspage",
-    "slack",
-    "pagerduty",
-    "opsgenie",
-    "email",
-    "command",
-    "file",
-    "teams",
-    "telegram",
-    "discord",
-    "alertmanager",
-    "cachet",
-];
+/// The form of a webhook's events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum EventFormatWord {
+    /// Our own.
+    Plain,
+    /// CloudEvents, binary mode.
+    Binary,
+    /// CloudEvents, structured mode.
+    Structured,
+}
 
-impl Scalar for AdapterWord {
-    const WHAT: &'static str = "an adapter";
-
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        match text {
-            "webhook" => Ok(Self::Webhook),
-            "stdout" => Ok(Self::Stdout),
-            later if LATER_ADAPTERS.contains(&later) => {
-                Err(Wrong::new(format!("the adapter `{later}` is not supported yet"))
-                    .hint("use `webhook` or `stdout`"))
-            }
-            other => Err(Wrong {
-                what: format!("`{other}` is not an adapter"),
-                hint: suggest::hint(other, ["webhook", "stdout"]),
-            }),
-        }
-    }
-
-    fn schema() -> Json {
-        json!({"type": "string", "enum": ["webhook", "stdout"]})
-    }
+/// How the way to a mail server is kept secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum MailTlsWord {
+    /// TLS after a word in the clear.
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Not at all.
+    None,
 }
 
 /// A duration: `15s`, `1h30m`.

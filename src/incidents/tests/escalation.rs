@@ -105,6 +105,7 @@ fn a_message_that_never_arrives_is_told_once_to_those_who_can_be_reached() {
     world.at("10:00", [fires("Errors", Major, "crm")]);
     let report = |delivery, name: &str| {
         Input::SinkReport(SinkReport {
+            number: 1,
             delivery: DeliveryId(delivery),
             incident: IncidentId(1),
             sink: sink(name),

@@ -127,6 +127,7 @@ fn take(world: &mut World, step: &Step) {
                 _ => SinkNews::ForeignEdit { what: "resolved there".to_owned() },
             };
             world.ask(&Input::SinkReport(SinkReport {
+                number: 1,
                 delivery: DeliveryId(*incident),
                 incident: IncidentId(*incident),
                 sink: sink("status-page"),

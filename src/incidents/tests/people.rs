@@ -201,6 +201,7 @@ fn a_sink_that_a_person_changed_is_left_alone_until_it_is_released() {
     world.at("10:00", [fires("Errors", Major, "crm")]);
     let report = |what: &str| {
         Input::SinkReport(SinkReport {
+            number: 1,
             delivery: DeliveryId(1),
             incident: IncidentId(1),
             sink: sink("status-page"),

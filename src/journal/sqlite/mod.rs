@@ -21,16 +21,24 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::delivery::{Attempt, Fate};
+use crate::delivery::{Attempt, Delivery, Record, Remembered};
 use crate::incidents::SinkReport;
-use crate::model::{SinkName, Timestamp};
+use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 
-use super::store::{Batch, DeliveryStatus, Journal, JournalError, Snapshot};
+use super::store::{Batch, DeliveryQuery, DeliveryStatus, Journal, JournalError, Snapshot};
 
 /// How many calls may wait for the thread; a caller beyond that waits for a place.
 const COMMANDS_WAITING: usize = 64;
 
-type Command = Box<dyn FnOnce(&mut Store) + Send>;
+type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
+
+/// What the thread is asked to do.
+enum Command {
+    /// Anything, by itself.
+    Do(Box<dyn FnOnce(&mut Store) + Send>),
+    /// An attempt: those that wait for the thread at a time share one transaction, and one wait for the disk.
+    Record(Record, Answer<()>),
+}
 
 /// A journal in one SQLite file. Clones share the thread; the last one to go waits for it to close the file.
 #[derive(Clone)]
@@ -73,8 +81,20 @@ impl Sqlite {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                while let Some(command) = inbox.blocking_recv() {
-                    command(&mut store);
+                let mut next = inbox.blocking_recv();
+                while let Some(command) = next {
+                    let after = match command {
+                        Command::Do(work) => {
+                            work(&mut store);
+                            None
+                        }
+                        Command::Record(record, answer) => {
+                            let (records, after) = waiting_too(&mut inbox, (record, answer));
+                            record_all(&mut store, records);
+                            after
+                        }
+                    };
+                    next = after.or_else(|| inbox.blocking_recv());
                 }
             })
             .map_err(|error| JournalError::Unwritable {
@@ -91,12 +111,41 @@ impl Sqlite {
     ) -> Result<T, JournalError> {
         let commands = self.0.commands.as_ref().ok_or(JournalError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        let command: Command = Box::new(move |store| {
+        let command = Command::Do(Box::new(move |store| {
             // Nobody waits for the answer any more: the work is done all the same.
             let _ = answer.send(work(store));
-        });
+        }));
         commands.send(command).await.map_err(|_| JournalError::Closed)?;
         answered.await.map_err(|_| JournalError::Closed)?
+    }
+}
+
+/// The attempts that wait right behind `first`, and what comes after them.
+fn waiting_too(
+    inbox: &mut mpsc::Receiver<Command>,
+    first: (Record, Answer<()>),
+) -> (Vec<(Record, Answer<()>)>, Option<Command>) {
+    let mut records = vec![first];
+    while records.len() < COMMANDS_WAITING {
+        match inbox.try_recv() {
+            Ok(Command::Record(record, answer)) => records.push((record, answer)),
+            Ok(other) => return (records, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (records, None)
+}
+
+fn record_all(store: &mut Store, records: Vec<(Record, Answer<()>)>) {
+    let together: Vec<&Record> = records.iter().map(|(record, _)| record).collect();
+    if store.record(&together).is_ok() {
+        records.into_iter().for_each(|(_, answer)| drop(answer.send(Ok(()))));
+        return;
+    }
+    // One that cannot be recorded must not keep the others from it, and each is told its own reason.
+    for (record, answer) in records {
+        let recorded = store.record(&[&record]);
+        let _ = answer.send(recorded);
     }
 }
 
@@ -135,20 +184,50 @@ impl Journal for Sqlite {
         self.ask(move |store| store.next_due(&sink)).await
     }
 
-    async fn record(&self, attempt: Attempt, fate: Fate) -> Result<(), JournalError> {
-        self.ask(move |store| store.record(&attempt, &fate)).await
+    async fn record(&self, record: Record) -> Result<(), JournalError> {
+        let commands = self.0.commands.as_ref().ok_or(JournalError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        commands.send(Command::Record(record, answer)).await.map_err(|_| JournalError::Closed)?;
+        answered.await.map_err(|_| JournalError::Closed)?
     }
 
-    async fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        self.ask(|store| store.unread_fates()).await
+    async fn remembered(&self, sink: &SinkName, incident: IncidentId) -> Result<Remembered, JournalError> {
+        let sink = sink.clone();
+        self.ask(move |store| store.remembered(&sink, incident)).await
+    }
+
+    async fn behind(&self, delivery: &Delivery) -> Result<Vec<Delivery>, JournalError> {
+        let delivery = delivery.clone();
+        self.ask(move |store| store.behind(&delivery)).await
+    }
+
+    async fn hasten(&self, sink: &SinkName, now: Timestamp) -> Result<(), JournalError> {
+        let sink = sink.clone();
+        self.ask(move |store| store.hasten(&sink, now)).await
+    }
+
+    async fn revive(&self, id: DeliveryId, now: Timestamp, until: Timestamp) -> Result<(), JournalError> {
+        self.ask(move |store| store.revive(id, now, until)).await
+    }
+
+    async fn unread_reports(&self) -> Result<Vec<SinkReport>, JournalError> {
+        self.ask(|store| store.unread_reports()).await
     }
 
     async fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
         self.ask(|store| store.waiting()).await
     }
 
-    async fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.ask(move |store| store.deliveries(limit)).await
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryStatus>, JournalError> {
+        self.ask(move |store| store.delivery(id)).await
+    }
+
+    async fn deliveries(&self, query: DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.ask(move |store| store.deliveries(&query)).await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, JournalError> {
+        self.ask(move |store| store.attempts(id)).await
     }
 }
 

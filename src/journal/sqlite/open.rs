@@ -16,7 +16,8 @@ use super::{Flush, Store};
 const APPLICATION_ID: i64 = 0x666f_6773;
 
 /// One a version of the schema, from 1; a published one is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_journal.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_journal.sql"), include_str!("migrations/0002_delivery.sql")];
 
 /// How long a lock that somebody holds for a moment (a backup, `sqlite3`) is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ impl Store {
         check(path, &connection)?;
         set_up(path, &connection)?;
         migrate(&mut connection, schema, now).map_err(failed)?;
+        connection.pragma_update(None, "foreign_keys", "ON").map_err(failed)?;
         Ok(Self { path: path.to_owned(), connection, flushes: Flush::Now, _lock: lock })
     }
 }
@@ -106,7 +108,8 @@ fn set_up(path: &Path, connection: &Connection) -> Result<(), JournalError> {
         return Err(unwritable(format!("its file system has no shared memory (journal_mode {mode})")));
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "foreign_keys", "ON").map_err(failed)?;
+    // A migration may write a table anew that others refer to.
+    connection.pragma_update(None, "foreign_keys", "OFF").map_err(failed)?;
     connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
         .map_err(failed)?;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rusqlite::{Params, Row};
 use serde::de::DeserializeOwned;
 
-use crate::delivery::{Delivery, Fate};
+use crate::delivery::{Attempt, Delivery, Fate, Remembered};
 use crate::incidents::SinkReport;
-use crate::journal::{DeliveryStatus, JournalError, Snapshot};
-use crate::model::{SinkName, Timestamp};
+use crate::journal::{DeliveryQuery, DeliveryStatus, JournalError, Snapshot};
+use crate::model::{DeliveryId, IncidentId, SinkName, Timestamp};
 
 use super::fault::{fault, row};
 use super::{Store, column};
@@ -22,7 +22,7 @@ macro_rules! heads {
 
 macro_rules! statuses {
     () => {
-        "SELECT id, json, fate, fate_at, why, attempts, last_note FROM deliveries "
+        "SELECT id, json, fate, fate_at, why, by, attempts, last_note FROM deliveries "
     };
 }
 
@@ -67,9 +67,43 @@ impl Store {
         Ok(self.one(sql, [sink.as_str()])?.map(Timestamp::from_millis))
     }
 
-    pub(super) fn unread_fates(&self) -> Result<Vec<SinkReport>, JournalError> {
-        let dead = self.statuses(concat!(statuses!(), "WHERE unread = 1 ORDER BY id"), [])?;
-        Ok(dead.iter().filter_map(DeliveryStatus::report).collect())
+    pub(super) fn unread_reports(&self) -> Result<Vec<SinkReport>, JournalError> {
+        let sql = "SELECT number, delivery, incident, sink, at, news FROM reports ORDER BY number";
+        let rows = self.rows(sql, [], |row| {
+            let numbers: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            Ok((numbers, row.get::<_, String>(3)?, row.get::<_, i64>(4)?, row.get::<_, String>(5)?))
+        })?;
+        let report = |(numbers, sink, at, news): ([i64; 3], String, i64, String)| {
+            let [number, delivery, incident] = numbers.map(i64::unsigned_abs);
+            Ok(SinkReport {
+                number,
+                delivery: DeliveryId(delivery),
+                incident: IncidentId(incident),
+                sink: SinkName::new(&sink).map_err(|error| row("reports", number, error))?,
+                at: Timestamp::from_millis(at),
+                news: parse("reports", number, &news)?,
+            })
+        };
+        rows.into_iter().map(report).collect()
+    }
+
+    pub(super) fn remembered(
+        &self,
+        sink: &SinkName,
+        incident: IncidentId,
+    ) -> Result<Remembered, JournalError> {
+        let sql = "SELECT json FROM remembered WHERE sink = ?1 AND incident = ?2";
+        let found = self.rows(sql, (sink.as_str(), column(incident.0)), |row| row.get::<_, String>(0))?;
+        found.first().map_or(Ok(Remembered::default()), |json| parse("remembered", incident, json))
+    }
+
+    pub(super) fn behind(&self, delivery: &Delivery) -> Result<Vec<Delivery>, JournalError> {
+        let sql = concat!(
+            statuses!(),
+            "WHERE sink = ?1 AND incident = ?2 AND ?3 < id AND fate = 'waiting' ORDER BY id"
+        );
+        let values = (delivery.sink.as_str(), column(delivery.incident.0), column(delivery.id.0));
+        Ok(self.statuses(sql, values)?.into_iter().map(|status| status.delivery).collect())
     }
 
     pub(super) fn waiting(&self) -> Result<BTreeMap<SinkName, u64>, JournalError> {
@@ -80,8 +114,32 @@ impl Store {
         Ok(counts.into_iter().filter_map(named).collect())
     }
 
-    pub(super) fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryStatus>, JournalError> {
-        self.statuses(concat!(statuses!(), "ORDER BY id DESC LIMIT ?1"), [column(limit as u64)])
+    pub(super) fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryStatus>, JournalError> {
+        Ok(self.statuses(concat!(statuses!(), "WHERE id = ?1"), [column(id.0)])?.pop())
+    }
+
+    pub(super) fn deliveries(&self, query: &DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
+        let sql = concat!(
+            statuses!(),
+            "WHERE (?1 IS NULL OR incident = ?1) AND (?2 IS NULL OR sink = ?2) AND (?3 IS NULL OR fate = ?3)
+             ORDER BY id DESC LIMIT ?4"
+        );
+        let incident = query.incident.map(|incident| column(incident.0));
+        let sink = query.sink.as_ref().map(SinkName::as_str);
+        self.statuses(sql, (incident, sink, query.fate.as_deref(), column(query.limit as u64)))
+    }
+
+    pub(super) fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, JournalError> {
+        let sql = "SELECT number, at, took_ms, note FROM attempts WHERE delivery = ?1 ORDER BY number";
+        self.rows(sql, [column(id.0)], |row| {
+            Ok(Attempt {
+                delivery: id,
+                number: row.get(0)?,
+                at: Timestamp::from_millis(row.get(1)?),
+                took_ms: row.get::<_, i64>(2)?.unsigned_abs(),
+                note: row.get(3)?,
+            })
+        })
     }
 
     fn statuses(&self, sql: &str, values: impl Params) -> Result<Vec<DeliveryStatus>, JournalError> {
@@ -113,6 +171,7 @@ struct StatusColumns {
     fate: String,
     fate_at: i64,
     why: Option<String>,
+    by: Option<i64>,
     attempts: u32,
     last_note: Option<String>,
 }
@@ -125,8 +184,9 @@ impl StatusColumns {
             fate: row.get(2)?,
             fate_at: row.get(3)?,
             why: row.get(4)?,
-            attempts: row.get(5)?,
-            last_note: row.get(6)?,
+            by: row.get(5)?,
+            attempts: row.get(6)?,
+            last_note: row.get(7)?,
         })
     }
 
@@ -136,6 +196,9 @@ impl StatusColumns {
         let fate = match self.fate.as_str() {
             "waiting" => Fate::Waiting { next_attempt_at: at },
             "delivered" => Fate::Delivered { at },
+            "superseded" => {
+                Fate::Superseded { at, by: DeliveryId(self.by.unwrap_or_default().unsigned_abs()) }
+            }
             "dead" => Fate::Dead { at, why: self.why.unwrap_or_default() },
             other => return Err(row("deliveries", self.id, format!("unknown fate `{other}`"))),
         };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
+use crate::delivery::Fate;
 use crate::delivery::samples::{at, posted};
 use crate::journal::contract::{Opens, alert, keeps_its_contract};
 use crate::rules::AlertState;
@@ -37,6 +38,47 @@ async fn sqlite_keeps_the_contract_of_a_journal() {
     keeps_its_contract(&Folder(TempDir::new().unwrap())).await;
 }
 
+/// What an earlier version wrote is there afterwards, and what it had not told the book is told.
+#[tokio::test]
+async fn a_journal_of_the_first_schema_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("migrations/0001_journal.sql")).unwrap();
+    old.pragma_update(None, "application_id", 0x666f_6773).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    for (id, fate, unread) in [(1, "delivered", false), (2, "dead", true), (3, "waiting", false)] {
+        let (_, delivery) = posted(id, 1, "hook");
+        let json = serde_json::to_string(&delivery).unwrap();
+        old.execute(
+            "INSERT INTO deliveries (id, key, sink, incident, created_at, json, fate, fate_at, why, unread)
+             VALUES (?1, ?2, 'hook', 1, 0, ?3, ?4, 5, 'answered 410', ?5)",
+            (column(id), &delivery.key, json, fate, unread),
+        )
+        .unwrap();
+    }
+    old.execute("INSERT INTO attempts VALUES (1, 1, 5, 3, 'ok')", []).unwrap();
+    drop(old);
+    let journal = Sqlite::open(&path, at(0)).unwrap();
+    let kept = journal.deliveries(DeliveryQuery::latest(9)).await.unwrap();
+    assert_eq!(
+        kept.iter().map(|status| status.fate.name()).collect::<Vec<_>>(),
+        ["waiting", "dead", "delivered"]
+    );
+    assert_eq!(journal.attempts(DeliveryId(1)).await.unwrap().len(), 1);
+    let reports = journal.unread_reports().await.unwrap();
+    assert_eq!(reports.iter().map(|report| report.delivery.0).collect::<Vec<_>>(), [2]);
+    assert!(journal.remembered(&SinkName::new("hook").unwrap(), IncidentId(1)).await.unwrap().opened);
+    journal
+        .record(Record::of_fate(
+            DeliveryId(3),
+            at(1),
+            "by D-4",
+            Fate::Superseded { at: at(1), by: DeliveryId(4) },
+        ))
+        .await
+        .unwrap();
+}
+
 #[test]
 fn a_newer_schema_is_named() {
     let (_folder, path) = folder();
@@ -44,7 +86,7 @@ fn a_newer_schema_is_named() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
     assert_eq!(
         refusal(&path).to_string(),
-        format!("journal `{}` has schema 7, this version knows up to 1", path.display())
+        format!("journal `{}` has schema 7, this version knows up to 2", path.display())
     );
 }
 

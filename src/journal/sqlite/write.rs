@@ -3,10 +3,10 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
-use crate::delivery::{Attempt, Delivery, Fate};
-use crate::incidents::Event;
+use crate::delivery::{Attempt, Delivery, Fate, Record};
+use crate::incidents::{Event, SinkNews};
 use crate::journal::{Batch, JournalError};
-use crate::model::{DeliveryId, Timestamp};
+use crate::model::{DeliveryId, SinkName, Timestamp};
 use crate::rules::{AlertKey, AlertRow};
 
 use super::fault::{fault, row, write_fault};
@@ -22,7 +22,7 @@ impl Store {
             batch.deliveries.iter().try_for_each(|delivery| work.insert_delivery(delivery))?;
             batch.alerts.iter().try_for_each(|alert| work.put_alert(alert))?;
             batch.forgotten.iter().try_for_each(|key| work.forget_alert(key))?;
-            batch.fates_read.iter().try_for_each(|id| work.mark_read(*id))?;
+            batch.reports_read.iter().try_for_each(|number| work.mark_read(*number))?;
             work.run(
                 "INSERT OR REPLACE INTO meta (name, value) VALUES ('last_commit', ?1)",
                 [now.as_millis()],
@@ -30,17 +30,50 @@ impl Store {
         })
     }
 
-    /// Records an attempt and the fate after it. A delivery that has ended keeps its fate, so that recording
-    /// the same twice changes nothing.
-    pub(super) fn record(&mut self, attempt: &Attempt, fate: &Fate) -> Result<(), JournalError> {
+    /// Records attempts and the fates after them, all in one transaction: many that end at a time wait for the disk once.
+    /// A delivery that has ended keeps its fate, so that recording the same twice changes nothing.
+    pub(super) fn record(&mut self, records: &[&Record]) -> Result<(), JournalError> {
         // A word that was taken must not be sent again for a loss of power.
-        let ended = !matches!(fate, Fate::Waiting { .. });
+        let ended = records.iter().any(|record| record.fate.next_attempt_at().is_none());
         self.within(if ended { Flush::Now } else { Flush::Later }, |work| {
-            work.update_fate(attempt, fate)?;
-            if attempt.number > 0 {
-                work.insert_attempt(attempt)?;
+            records.iter().try_for_each(|record| work.record(record))
+        })
+    }
+
+    /// Whatever waits at `sink` may go at `now`.
+    pub(super) fn hasten(&mut self, sink: &SinkName, now: Timestamp) -> Result<(), JournalError> {
+        self.within(Flush::Later, |work| {
+            work.run(
+                "UPDATE deliveries SET fate_at = ?2 WHERE sink = ?1 AND fate = 'waiting' AND ?2 < fate_at",
+                params![sink.as_str(), now.as_millis()],
+            )
+        })
+    }
+
+    /// A dead delivery waits again.
+    pub(super) fn revive(
+        &mut self,
+        id: DeliveryId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.within(Flush::Now, |work| {
+            let revived = work
+                .connection
+                .prepare_cached(
+                    "UPDATE deliveries SET fate = 'waiting', fate_at = ?2, why = NULL,
+                     json = json_set(json, '$.expires_at', ?3) WHERE id = ?1 AND fate = 'dead'",
+                )
+                .and_then(|mut update| {
+                    update.execute(params![column(id.0), now.as_millis(), until.as_millis()])
+                })
+                .map_err(|error| fault(work.store, error))?;
+            let refused = |why| Err(row("deliveries", id, why));
+            match revived {
+                0 if work.has_delivery(column(id.0))? => refused("it is not dead"),
+                0 => refused("there is no such delivery"),
+                _ => Ok(()),
             }
-            Ok(())
         })
     }
 
@@ -125,31 +158,64 @@ impl Work<'_> {
         self.run("DELETE FROM alerts WHERE rule = ?1 AND labels = ?2", params![key.rule.as_str(), labels])
     }
 
-    fn mark_read(&self, id: DeliveryId) -> Result<(), JournalError> {
-        self.run("UPDATE deliveries SET unread = 0 WHERE id = ?1", [column(id.0)])
+    fn mark_read(&self, number: u64) -> Result<(), JournalError> {
+        self.run("DELETE FROM reports WHERE number = ?1", [column(number)])
     }
 
-    fn update_fate(&self, attempt: &Attempt, fate: &Fate) -> Result<(), JournalError> {
-        let (name, at, why, unread) = match fate {
-            Fate::Waiting { next_attempt_at } => ("waiting", next_attempt_at, None, false),
-            Fate::Delivered { at } => ("delivered", at, None, false),
-            Fate::Dead { at, why } => ("dead", at, Some(why), true),
+    fn record(&self, record: &Record) -> Result<(), JournalError> {
+        let attempt = &record.attempt;
+        if attempt.number > 0 {
+            self.insert_attempt(attempt)?;
+        }
+        if !self.update_fate(attempt, &record.fate)? {
+            return Ok(());
+        }
+        if let Some(news) = &record.news {
+            self.insert_report(attempt, news)?;
+        }
+        if let Some(remember) = &record.remember {
+            let json = json("remembered", attempt.delivery, remember)?;
+            self.run(
+                "INSERT OR REPLACE INTO remembered (sink, incident, json)
+                 SELECT sink, incident, ?2 FROM deliveries WHERE id = ?1",
+                params![column(attempt.delivery.0), json],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn insert_report(&self, attempt: &Attempt, news: &SinkNews) -> Result<(), JournalError> {
+        let json = json("reports", attempt.delivery, news)?;
+        self.run(
+            "INSERT INTO reports (delivery, incident, sink, at, news)
+             SELECT id, incident, sink, ?2, ?3 FROM deliveries WHERE id = ?1",
+            params![column(attempt.delivery.0), attempt.at.as_millis(), json],
+        )
+    }
+
+    /// Whether the delivery was still waiting, so that its fate changed.
+    fn update_fate(&self, attempt: &Attempt, fate: &Fate) -> Result<bool, JournalError> {
+        let (at, why, by) = match fate {
+            Fate::Waiting { next_attempt_at } => (next_attempt_at, None, None),
+            Fate::Delivered { at } => (at, None, None),
+            Fate::Superseded { at, by } => (at, None, Some(column(by.0))),
+            Fate::Dead { at, why } => (at, Some(why), None),
         };
-        let id = column(attempt.delivery.0);
+        let (id, name) = (column(attempt.delivery.0), fate.name());
         let changed = self
             .connection
             .prepare_cached(
-                "UPDATE deliveries SET fate = ?2, fate_at = ?3, why = ?4, unread = ?5,
+                "UPDATE deliveries SET fate = ?2, fate_at = ?3, why = ?4, by = ?5,
                  attempts = max(attempts, ?6), last_note = ?7 WHERE id = ?1 AND fate = 'waiting'",
             )
             .and_then(|mut update| {
-                update.execute(params![id, name, at.as_millis(), why, unread, attempt.number, attempt.note])
+                update.execute(params![id, name, at.as_millis(), why, by, attempt.number, attempt.note])
             })
             .map_err(|error| fault(self.store, error))?;
-        if changed > 0 || self.has_delivery(id)? {
-            return Ok(());
+        match changed > 0 || self.has_delivery(id)? {
+            true => Ok(changed > 0),
+            false => Err(row("deliveries", attempt.delivery, "there is no such delivery")),
         }
-        Err(row("deliveries", attempt.delivery, "there is no such delivery"))
     }
 
     fn has_delivery(&self, id: i64) -> Result<bool, JournalError> {

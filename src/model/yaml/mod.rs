@@ -58,6 +58,8 @@ pub struct Scalar<P = Span> {
     pub at: P,
     /// The text: as typed, less quotes, escapes and indents.
     pub value: String,
+    /// Whether it stands without quotes and looks like a number or a boolean.
+    pub typed: bool,
 }
 
 /// Why a text is no YAML.
@@ -154,16 +156,20 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
     let (at, defined) = (span_of(&raw.referenced, text), span_of(&raw.defined, text));
     let content = match raw.value {
         Raw::Null => Content::Null,
-        Raw::Text(value) => Content::Scalar(Scalar { at: defined, value }),
+        Raw::Text(value) => Content::Scalar(Scalar { at: defined, value, typed: false }),
         // A plain scalar that looks like a number or a boolean: what was typed counts, `1.0` is not `1`.
         Raw::Typed(shown) => {
             let typed = text.get(defined.start..defined.end).map(str::trim).filter(|typed| !typed.is_empty());
-            Content::Scalar(Scalar { at: defined, value: typed.map_or(shown, str::to_owned) })
+            let value = typed.map_or(shown, str::to_owned);
+            Content::Scalar(Scalar { at: defined, value, typed: true })
         }
         Raw::List(items) => Content::List(items.into_iter().map(|item| node(item, text)).collect()),
         Raw::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
-                (Scalar { at: span_of(&key.defined, text), value: key.value }, node(value, text))
+                (
+                    Scalar { at: span_of(&key.defined, text), value: key.value, typed: false },
+                    node(value, text),
+                )
             };
             Content::Map(entries.into_iter().map(entry).collect())
         }
@@ -200,7 +206,8 @@ impl<P> Node<P> {
 
     /// The same tree with another kind of place.
     pub fn map_places<Q>(self, place: fn(P) -> Q) -> Node<Q> {
-        let scalar = |scalar: Scalar<P>| Scalar { at: place(scalar.at), value: scalar.value };
+        let scalar =
+            |scalar: Scalar<P>| Scalar { at: place(scalar.at), value: scalar.value, typed: scalar.typed };
         let content = match self.content {
             Content::Null => Content::Null,
             Content::Scalar(text) => Content::Scalar(scalar(text)),

@@ -2,16 +2,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use futures_util::FutureExt;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::delivery::samples::{at, delivery, posted, quiet, sink};
-use crate::delivery::{Delivery, SinkNews, jitter};
+use crate::delivery::samples::{at, delivery, page, posted, quiet, sink};
+use crate::delivery::{Page, PageReason, SinkNews, SinkReport, jitter};
 use crate::journal::contract::batch;
 use crate::journal::failing::Failing;
-use crate::journal::{Batch, Sqlite};
+use crate::journal::{Batch, Memory, Sqlite};
 use crate::model::SinkName;
 
 /// Time that goes on only when a test says so.
@@ -81,6 +82,8 @@ struct AskedSink {
 struct Call {
     key: String,
     now: Timestamp,
+    tried: Tried,
+    opened: bool,
     answer: oneshot::Sender<Outcome>,
 }
 
@@ -95,19 +98,21 @@ impl Sink for AskedSink {
         &self.name
     }
 
-    fn send<'a>(&'a self, delivery: &'a Delivery, now: Timestamp) -> BoxFuture<'a, Outcome> {
+    fn send<'a>(&'a self, sending: Sending<'a>) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            let _ = self.calls.send(Call { key: delivery.key.clone(), now, answer });
-            answered.await.unwrap_or(Outcome::Retry { why: "the test is over".into(), wait: None })
+            let Sending { delivery, now, tried, remembered, .. } = sending;
+            let (key, opened) = (delivery.key.clone(), remembered.opened);
+            let _ = self.calls.send(Call { key, now, tried, opened, answer });
+            answered.await.unwrap_or(Outcome::retry("the test is over"))
         })
     }
 }
 
 /// A pump at work, and what is around it.
-struct House {
+struct House<J = Sqlite> {
     path: PathBuf,
-    journal: Failing<Sqlite>,
+    journal: Failing<J>,
     clock: ManualClock,
     calls: mpsc::UnboundedReceiver<Call>,
     committed: watch::Sender<()>,
@@ -121,6 +126,12 @@ impl House {
     fn start(folder: &TempDir, clock: ManualClock) -> Self {
         let path = folder.path().join("journal.db");
         let journal = Sqlite::open(&path, clock.now()).expect("it opens");
+        Self::with(journal, path, clock)
+    }
+}
+
+impl<J: Journal> House<J> {
+    fn with(journal: J, path: PathBuf, clock: ManualClock) -> Self {
         let journal = Failing::new(journal);
         let (sent, calls) = mpsc::unbounded_channel();
         let to = Arc::new(AskedSink { name: sink("hook"), calls: sent });
@@ -161,7 +172,7 @@ impl House {
     /// Waits until the journal says `wanted` of delivery `id`.
     async fn fate(&self, id: u64, wanted: impl Fn(&DeliveryStatus) -> bool) -> DeliveryStatus {
         loop {
-            let all = self.journal.deliveries(1000).await.unwrap();
+            let all = self.journal.deliveries(DeliveryQuery::latest(1000)).await.unwrap();
             if let Some(status) = all.into_iter().find(|s| s.delivery.id.0 == id && wanted(s)) {
                 return status;
             }
@@ -178,11 +189,11 @@ impl House {
 }
 
 fn taken() -> Outcome {
-    Outcome::Delivered { answer: "ok".into() }
+    Outcome::delivered("ok")
 }
 
 fn later() -> Outcome {
-    Outcome::Retry { why: "answered 503".into(), wait: None }
+    Outcome::retry("answered 503")
 }
 
 fn ended(status: &DeliveryStatus) -> bool {
@@ -253,6 +264,9 @@ async fn what_expired_is_dead_without_being_sent_and_the_next_goes() {
     let mut house = House::start(&folder, clock.clone());
     let (mut parts, next) = (posted(1, 1, "hook"), posted(2, 1, "hook"));
     parts.1.expires_at = at(0);
+    // No later word stands for that something could not be delivered.
+    let page = Page { reason: PageReason::DeliveryFailed, ..page(&["hook"]) };
+    parts.1.message = Message::Page(page);
     house.commit(batch([parts, next])).await;
     let call = house.call().await;
     assert_eq!(call.key, "INC-1_e2_hook");
@@ -260,7 +274,7 @@ async fn what_expired_is_dead_without_being_sent_and_the_next_goes() {
     let why = "expired before it could be sent".to_owned();
     let status = house.fate(1, ended).await;
     assert_eq!((status.fate, status.attempts), (Fate::Dead { at: at(0), why: why.clone() }, 0));
-    let reports = house.journal.unread_fates().await.unwrap();
+    let reports = house.journal.unread_reports().await.unwrap();
     assert_eq!((reports.len(), reports[0].news.clone()), (1, SinkNews::Dead { because: why }));
     assert_eq!((house.stats.now().dead, house.stats.now().failed), (1, 0));
 }
@@ -274,7 +288,7 @@ async fn what_is_given_up_is_reported_and_lets_the_next_go() {
     assert_eq!(house.call().await.key, "INC-1_e2_hook");
     house.reports.notified().await;
     assert_eq!(
-        house.journal.unread_fates().await.unwrap()[0].news,
+        house.journal.unread_reports().await.unwrap()[0].news,
         SinkNews::Dead { because: "answered 410".into() }
     );
 }
@@ -325,7 +339,7 @@ async fn a_stop_sends_what_is_due_and_waits_for_no_later_attempt() {
     assert_eq!(second.key, "INC-1_e2_hook");
     second.answer(taken());
     house.pump.await.unwrap();
-    let all = house.journal.deliveries(9).await.unwrap();
+    let all = house.journal.deliveries(DeliveryQuery::latest(9)).await.unwrap();
     assert_eq!(all.iter().map(ended).collect::<Vec<_>>(), [false, false, true, true]);
     assert!(house.calls.try_recv().is_err());
 }
@@ -345,7 +359,7 @@ async fn a_stop_asks_a_journal_that_failed_again() {
     assert_eq!(second.key, "INC-1_e2_hook");
     second.answer(taken());
     house.pump.await.unwrap();
-    assert!(house.journal.deliveries(9).await.unwrap().iter().all(ended));
+    assert!(house.journal.deliveries(DeliveryQuery::latest(9)).await.unwrap().iter().all(ended));
 }
 
 #[tokio::test]
@@ -357,7 +371,7 @@ async fn a_hand_over_lets_attempts_under_way_finish_and_begins_none() {
     house.stop.send(End::HandOver).unwrap();
     call.answer(taken());
     house.pump.await.unwrap();
-    let all = house.journal.deliveries(9).await.unwrap();
+    let all = house.journal.deliveries(DeliveryQuery::latest(9)).await.unwrap();
     assert_eq!(all.iter().map(ended).collect::<Vec<_>>(), [false, true]);
     assert!(house.calls.try_recv().is_err());
 }
@@ -371,7 +385,7 @@ async fn a_stop_does_not_wait_for_ever() {
     house.stop.send(End::Drain).unwrap();
     assert_eq!(house.clock.next_wake().await, at(0) + DRAIN);
     house.pump.await.unwrap();
-    assert!(!ended(&house.journal.deliveries(1).await.unwrap()[0]));
+    assert!(!ended(&house.journal.deliveries(DeliveryQuery::latest(1)).await.unwrap()[0]));
 }
 
 #[tokio::test]
@@ -410,7 +424,7 @@ async fn whatever_fails(seed: u64) {
     let plan: Vec<_> = (1..=24).map(|number| (number, 1 + number % 3)).collect();
     house.commit(batch(plan.iter().map(|(number, incident)| posted(*number, *incident, "hook")))).await;
     let mut ended_keys = BTreeSet::new();
-    while ended_keys.len() < plan.len() {
+    while !house.journal.waiting().await.unwrap().is_empty() {
         let call = tokio::select! {
             biased;
             Some(call) = house.calls.recv() => call,
@@ -422,7 +436,9 @@ async fn whatever_fails(seed: u64) {
             .expect("a key of ours");
         let older = plan.iter().filter(|(n, i)| *i == incident && *n < number);
         for (n, i) in older {
-            assert!(ended_keys.contains(&key(*i, *n)), "seed {seed}: {} before e{n}", call.key);
+            let status = house.fate(*n, |_| true).await;
+            let superseded = matches!(status.fate, Fate::Superseded { .. });
+            assert!(superseded || ended_keys.contains(&key(*i, *n)), "seed {seed}: {} before e{n}", call.key);
         }
         match roll() {
             x if x < 0.3 => call.answer(later()),
@@ -443,8 +459,110 @@ async fn whatever_fails(seed: u64) {
             }
         }
     }
-    let all = house.journal.deliveries(99).await.unwrap();
+    let all = house.journal.deliveries(DeliveryQuery::latest(99)).await.unwrap();
     assert!(all.len() == plan.len() && all.iter().all(ended), "seed {seed}: {all:?}");
+    // Whatever was superseded: the last word of each incident was said, or given up by the sink.
+    for incident in 1..=3 {
+        let last = plan.iter().filter(|(_, of)| *of == incident).map(|(number, _)| *number).max().unwrap();
+        let status = house.fate(last, ended).await;
+        assert!(!matches!(status.fate, Fate::Superseded { .. }), "seed {seed}: {status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_attempt_is_known_from_one_that_may_have_been_taken() {
+    let folder = TempDir::new().unwrap();
+    let mut house = House::start(&folder, ManualClock::new());
+    // The pump looks first at what is there already; what the journal is asked after that it does after that.
+    tokio::task::yield_now().await;
+    house.journal.waiting().await.unwrap();
+    house.commit(batch([posted(1, 1, "hook"), posted(2, 1, "hook")])).await;
+    let call = house.call().await;
+    assert_eq!((call.tried, call.opened), (Tried::Never, false));
+    call.answer(later());
+    house.clock.next_wake().await;
+    let call = house.call().await;
+    assert_eq!((call.tried, call.opened), (Tried::Perhaps, false));
+    call.answer(taken());
+    let call = house.call().await;
+    assert_eq!((call.tried, call.opened), (Tried::Never, true));
+    drop(call);
+    let mut house = House::start(&folder, house.kill().await);
+    let call = house.call().await;
+    assert_eq!((call.tried, call.opened), (Tried::Perhaps, true), "the process before us may have sent it");
+}
+
+/// A day without an answer: one probe at a time, at most half a minute apart; then the present, within a minute.
+#[tokio::test]
+async fn after_a_day_of_outage_people_are_told_the_present() {
+    const INCIDENTS: u64 = 40;
+    const DAY: i64 = 24 * 3600;
+    let mut house = House::with(Memory::new(), PathBuf::new(), ManualClock::new());
+    let (mut number, mut probes, mut most_under_way) = (0, 0, 0);
+    let mut last_probe = at(0);
+    let until = at(3 * DAY);
+    // Each incident has something new to say each half hour.
+    let mut say = |house: &House<Memory>| {
+        let now = house.clock.now();
+        let parts = (1..=INCIDENTS).map(|incident| {
+            number += 1;
+            let mut parts = posted(number, incident, "hook");
+            (parts.1.created_at, parts.1.expires_at) = (now, until);
+            parts
+        });
+        batch(parts.collect::<Vec<_>>())
+    };
+    let first = say(&house);
+    house.commit(first).await;
+    let mut next_word = at(1800);
+    while house.clock.now() < at(DAY) {
+        if next_word <= house.clock.now() {
+            next_word = next_word + Duration::from_secs(1800);
+            let words = say(&house);
+            house.commit(words).await;
+        }
+        let call = tokio::select! {
+            biased;
+            Some(call) = house.calls.recv() => call,
+            _ = house.clock.next_wake() => continue,
+        };
+        // Those that were under way when the circuit opened end first.
+        if at(60) < call.now {
+            let gap = call.now.since(last_probe);
+            assert!(gap <= Duration::from_secs(30), "{gap:?} without a probe");
+            most_under_way = most_under_way.max(house.stats.now().under_way);
+        }
+        last_probe = call.now;
+        probes += 1;
+        call.answer(later());
+    }
+    assert_eq!(most_under_way, 1, "one probe at a time");
+    assert!(probes < 24 * 3600 / 10, "{probes} attempts in a day");
+    let back = house.clock.now();
+    while !house.journal.waiting().await.unwrap().is_empty() {
+        tokio::select! {
+            biased;
+            Some(call) = house.calls.recv() => call.answer(taken()),
+            // The last answers are being recorded, or somebody waits for time to go on.
+            () = tokio::task::yield_now() => {
+                let _ = house.clock.next_wake().now_or_never();
+            }
+        }
+    }
+    assert!(house.clock.now().since(back) <= Duration::from_secs(60));
+    let mut taken_of: BTreeMap<u64, u64> = BTreeMap::new();
+    for status in house.journal.deliveries(DeliveryQuery::latest(10_000)).await.unwrap() {
+        match status.fate {
+            Fate::Delivered { .. } => *taken_of.entry(status.delivery.incident.0).or_default() += 1,
+            Fate::Superseded { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(taken_of, (1..=INCIDENTS).map(|incident| (incident, 1)).collect(), "the last word, once");
+    assert_eq!(house.stats.now().superseded, 47 * INCIDENTS);
+    // Responders were told once, long before anything was lost.
+    let news = house.journal.unread_reports().await.unwrap();
+    assert!(matches!(news.as_slice(), [SinkReport { news: SinkNews::Late { .. }, .. }]), "{news:?}");
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub enum View {
     Actions,
     /// Messages that arrived or never will, with each attempt.
     Deliveries,
+    /// What was sent to foreign systems that a definition describes.
+    Requests,
     /// Commands that were refused.
     Refusals,
     /// Every event of the engine.
@@ -39,7 +41,7 @@ pub enum View {
 
 impl View {
     /// All of them, in the order in which what happens at one moment is told.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Alerts,
         Self::Incidents,
         Self::Components,
@@ -50,6 +52,7 @@ impl View {
         Self::Suspects,
         Self::Eta,
         Self::Actions,
+        Self::Requests,
         Self::Deliveries,
         Self::Refusals,
         Self::Events,
@@ -69,6 +72,7 @@ impl View {
             Self::Eta => "eta",
             Self::Actions => "actions",
             Self::Deliveries => "deliveries",
+            Self::Requests => "requests",
             Self::Refusals => "refusals",
             Self::Events => "events",
         }

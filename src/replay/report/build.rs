@@ -12,7 +12,7 @@ use crate::replay::language::{Calendar, Scenario};
 use crate::replay::run::Record;
 use crate::replay::views;
 
-use super::events::{Events, Firing};
+use super::events::{Events, Firing, Sent};
 use super::scorecard;
 use super::types::*;
 
@@ -56,6 +56,19 @@ impl Teller<'_> {
         at.map(|at| self.moment(at))
     }
 
+    fn requests(&self, incident: IncidentId, events: &Events<'_>) -> Vec<RequestReport> {
+        let request = |sent: &Sent<'_>| RequestReport {
+            at: self.moment(sent.at),
+            sink: sent.delivery.sink.to_string(),
+            key: sent.delivery.key.clone(),
+            method: sent.request.method.clone(),
+            url: sent.request.url.clone(),
+            headers: sent.request.headers.clone(),
+            body: sent.request.body.clone(),
+        };
+        events.requests(incident).iter().map(request).collect()
+    }
+
     fn why(&self, event: Option<&Event>) -> String {
         event.map(|event| views::why(&event.why, &self.calendar)).unwrap_or_default()
     }
@@ -87,6 +100,7 @@ impl Teller<'_> {
             pages: pages.collect(),
             eta: incident.posts.iter().flat_map(|post| self.etas(post.at, &post.item)).collect(),
             promises: promises(incident),
+            requests: self.requests(incident.id, events),
         }
     }
 

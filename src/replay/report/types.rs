@@ -77,6 +77,27 @@ pub struct IncidentReport {
     pub eta: Vec<EtaReport>,
     /// How its promises went.
     pub promises: PromisesReport,
+    /// What was sent about it to foreign systems that a definition describes.
+    pub requests: Vec<RequestReport>,
+}
+
+/// One request to a foreign system, whole but for secrets.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RequestReport {
+    /// When.
+    pub at: Moment,
+    /// To which sink.
+    pub sink: String,
+    /// The key of the message that it is of.
+    pub key: String,
+    /// `POST`, `PUT`, …
+    pub method: String,
+    /// Where to.
+    pub url: String,
+    /// Its headers, lower case.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// Its body: JSON, the fields of a form, or a text; null where it has none.
+    pub body: serde_json::Value,
 }
 
 /// A component within an incident.

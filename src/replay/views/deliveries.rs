@@ -31,14 +31,52 @@ pub fn lines(entries: &[Entry]) -> Vec<Line> {
                 let (at, end) = match fate {
                     Fate::Waiting { .. } => continue,
                     Fate::Delivered { at } => (*at, String::new()),
+                    Fate::Superseded { at, by } => {
+                        (*at, format!("; superseded by {}", named(&deliveries, *by)))
+                    }
                     Fate::Dead { at, why } => (*at, format!("; dead: {}", plain(why))),
                 };
                 lines.push((place, at, format!("{} {}{end}", message(delivery), listed(made))));
             }
-            Entry::Refused { .. } => {}
+            Entry::Requested { .. } | Entry::Refused { .. } => {}
         }
     }
     lines
+}
+
+/// One line for each request, with its body as it was sent.
+pub fn requests(entries: &[Entry]) -> Vec<Line> {
+    let mut deliveries: BTreeMap<DeliveryId, &Delivery> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        match entry {
+            Entry::Committed { batch, .. } => {
+                deliveries.extend(batch.deliveries.iter().map(|delivery| (delivery.id, delivery)));
+            }
+            Entry::Requested { at, delivery, requests } => {
+                let Some(delivery) = deliveries.get(delivery) else { continue };
+                lines.extend(requests.iter().map(|request| {
+                    let body = match &request.body {
+                        serde_json::Value::Null => String::new(),
+                        body => format!(" {body}"),
+                    };
+                    let line = format!("{} {} {}{body}", message(delivery), request.method, request.url);
+                    (place, *at, plain(&line))
+                }));
+            }
+            Entry::Attempted(..) | Entry::Refused { .. } => {}
+        }
+    }
+    lines
+}
+
+/// The message that stands for another, by its number within the incident.
+fn named(deliveries: &BTreeMap<DeliveryId, &Delivery>, id: DeliveryId) -> String {
+    match deliveries.get(&id).map(|delivery| &delivery.message) {
+        Some(Message::Post(post)) => format!("#{}", post.number),
+        Some(Message::Page(page)) => format!("page #{}", page.number),
+        Some(Message::Acknowledged { .. }) | None => id.to_string(),
+    }
 }
 
 fn message(delivery: &Delivery) -> String {
@@ -46,6 +84,7 @@ fn message(delivery: &Delivery) -> String {
     match &delivery.message {
         Message::Post(post) => format!("{sink} {incident} #{}", post.number),
         Message::Page(page) => format!("{sink} {incident} page #{}", page.number),
+        Message::Acknowledged { by } => format!("{sink} {incident} acknowledged by {by}"),
     }
 }
 

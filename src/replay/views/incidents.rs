@@ -154,7 +154,7 @@ pub fn refusals(entries: &[Entry]) -> Vec<Line> {
                 format!("{} {name} by {}: {}", command.incident, plain(&command.by), plain(why)),
             ))
         }
-        Entry::Committed { .. } | Entry::Attempted(..) => None,
+        Entry::Committed { .. } | Entry::Requested { .. } | Entry::Attempted(..) => None,
     };
     entries.iter().enumerate().filter_map(line).collect()
 }

@@ -70,6 +70,7 @@ fn lines_of(view: View, entries: &[Entry], calendar: &Calendar) -> Vec<Line> {
         View::Eta => of_all(entries, |event| said::etas(event, calendar)),
         View::Actions => of_each(entries, incidents::action),
         View::Deliveries => deliveries::lines(entries),
+        View::Requests => deliveries::requests(entries),
         View::Refusals => incidents::refusals(entries),
         View::Events => of_each(entries, |event| Some(incidents::event(event, calendar))),
     }
@@ -80,7 +81,7 @@ pub fn events(entries: &[Entry]) -> impl Iterator<Item = (usize, &Event)> {
     entries.iter().enumerate().flat_map(|(place, entry)| {
         let events = match entry {
             Entry::Committed { batch, .. } => batch.events.as_slice(),
-            Entry::Attempted(..) | Entry::Refused { .. } => &[],
+            Entry::Requested { .. } | Entry::Attempted(..) | Entry::Refused { .. } => &[],
         };
         events.iter().map(move |event| (place, event))
     })

@@ -83,8 +83,15 @@ async fn face<C: Clock>(
 ) -> String {
     let (reload, _) = ReloadHandle::new(at(0));
     let outbox = Arc::new(ArcSwap::from_pointee(Vec::new()));
-    let face =
-        Face { house: house.clone(), journal: journal.clone(), reload, outbox, inbox: inbox.clone(), clock };
+    let face = Face {
+        house: house.clone(),
+        journal: journal.clone(),
+        reload,
+        outbox,
+        inbox: inbox.clone(),
+        clock,
+        links: LinkKey::new(b"key"),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     tokio::spawn(serve(listener, face, CancellationToken::new()));

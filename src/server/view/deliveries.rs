@@ -27,10 +27,11 @@ impl DeliveryView {
     /// The delivery as the journal has it.
     pub fn new(status: &DeliveryStatus) -> Self {
         let delivery = &status.delivery;
-        let (fate, fate_at, because) = match &status.fate {
-            Fate::Waiting { next_attempt_at } => ("waiting", *next_attempt_at, None),
-            Fate::Delivered { at } => ("delivered", *at, None),
-            Fate::Dead { at, why } => ("dead", *at, Some(why.clone())),
+        let (fate_at, because) = match &status.fate {
+            Fate::Waiting { next_attempt_at } => (*next_attempt_at, None),
+            Fate::Delivered { at } => (*at, None),
+            Fate::Superseded { at, by } => (*at, Some(format!("{by} says what is so now"))),
+            Fate::Dead { at, why } => (*at, Some(why.clone())),
         };
         Self {
             id: delivery.id.0,
@@ -40,8 +41,9 @@ impl DeliveryView {
             kind: match delivery.message {
                 Message::Post(_) => "post",
                 Message::Page(_) => "page",
+                Message::Acknowledged { .. } => "acknowledgement",
             },
-            fate,
+            fate: status.fate.name(),
             fate_at: time(fate_at),
             because,
             attempts: status.attempts,

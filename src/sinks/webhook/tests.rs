@@ -11,6 +11,8 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use std::time::Duration;
+
 use super::*;
 use crate::delivery::Audience;
 use crate::delivery::samples::{at, delivery, sink};
@@ -28,15 +30,12 @@ fn signing_secret() -> Secret {
 fn hook(url: &str, timeout: Duration) -> Arc<dyn Sink> {
     let url = SecretSource::Inline(Secret::new(url));
     let secret = Some(SecretSource::Inline(signing_secret()));
-    make(WebhookSettings { url, secret, timeout }).expect("it can be made")
+    make(WebhookSettings { url, secret, timeout, format: EventFormat::Plain }).expect("it can be made")
 }
 
 fn make(settings: WebhookSettings) -> Result<Arc<dyn Sink>, String> {
-    build(&SinkSettings {
-        name: sink("hook"),
-        audience: Audience::Customers,
-        adapter: Adapter::Webhook(settings),
-    })
+    let adapter = Adapter::Webhook(settings);
+    build(&SinkSettings::new(sink("hook"), Audience::Customers, adapter), &Links::default())
 }
 
 /// What a receiver saw.
@@ -133,7 +132,7 @@ async fn outcome_of(
         answer
     })
     .await;
-    hook(&url, LONG).send(&delivery(1, 1, "hook"), at(0)).await
+    hook(&url, LONG).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await
 }
 
 fn retry(why: &str, wait: Option<u64>) -> Outcome {
@@ -149,7 +148,7 @@ async fn a_strict_receiver_gets_what_the_manual_says() {
     let (receiver, url) = Receiver::start(|| answer(204, "")).await;
     let hook = hook(&format!("{url}/hooks/a-token?x=1"), LONG);
     let delivery = delivery(1, 3, "hook");
-    assert_eq!(hook.send(&delivery, at(0)).await, Outcome::Delivered { answer: String::new() });
+    assert_eq!(hook.send(Sending::once(&delivery, at(0))).await, Outcome::delivered(String::new()));
     assert_eq!(
         receiver.seen(),
         [Seen {
@@ -157,8 +156,8 @@ async fn a_strict_receiver_gets_what_the_manual_says() {
             id: "INC-3_e1_hook".into(),
             timestamp: "1675260000".into(),
             content_type: "application/json".into(),
-            user_agent: USER_AGENT.into(),
-            body: body(&delivery).unwrap().into(),
+            user_agent: concat!("fogsignal/", env!("CARGO_PKG_VERSION")).into(),
+            body: body(&delivery, &Remembered::default(), &Links::default()).unwrap().into(),
         }]
     );
 }
@@ -168,7 +167,7 @@ async fn an_answer_decides_what_becomes_of_it() {
     let check = async |status, header, expected: Outcome| {
         assert_eq!(outcome_of(status, header, "").await, expected, "{status}");
     };
-    check(200, None, Outcome::Delivered { answer: String::new() }).await;
+    check(200, None, Outcome::delivered(String::new())).await;
     check(500, None, retry("answered 500", None)).await;
     check(503, Some(("retry-after", "120")), retry("answered 503", Some(120))).await;
     // 60 s after at(0).
@@ -191,7 +190,7 @@ async fn a_redirect_is_not_followed() {
         answer
     })
     .await;
-    let outcome = hook(&start, LONG).send(&delivery(1, 1, "hook"), at(0)).await;
+    let outcome = hook(&start, LONG).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await;
     assert_eq!(outcome, give_up("answered 307, and redirects are not followed"));
     assert_eq!(elsewhere.seen(), []);
 }
@@ -199,12 +198,14 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn the_answer_is_kept_on_one_line_and_bounded() {
     let taken = outcome_of(200, None, "  thank\r\nyou\u{7} ").await;
-    assert_eq!(taken, Outcome::Delivered { answer: "thank  you".into() });
+    assert_eq!(taken, Outcome::delivered("thank  you"));
     let (_receiver, url) = Receiver::start(|| answer(200, &"x".repeat(8 << 20))).await;
-    let Outcome::Delivered { answer } = hook(&url, LONG).send(&delivery(1, 1, "hook"), at(0)).await else {
+    let Outcome::Delivered { answer, .. } =
+        hook(&url, LONG).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await
+    else {
         panic!("it was taken")
     };
-    assert_eq!(answer.len(), ANSWER_MAX_BYTES);
+    assert_eq!(answer.len(), 1024);
 }
 
 #[tokio::test]
@@ -213,16 +214,22 @@ async fn a_signature_that_does_not_fit_is_refused() {
     let wrong = Secret::new(format!("whsec_{}", STANDARD.encode([7; 32])));
     let with = |secret: Option<Secret>| {
         let url = SecretSource::Inline(Secret::new(url.as_str()));
-        make(WebhookSettings { url, secret: secret.map(SecretSource::Inline), timeout: LONG }).expect("made")
+        make(WebhookSettings {
+            url,
+            secret: secret.map(SecretSource::Inline),
+            timeout: LONG,
+            format: EventFormat::Plain,
+        })
+        .expect("made")
     };
-    let sent = async |secret| with(secret).send(&delivery(1, 1, "hook"), at(0)).await;
+    let sent = async |secret| with(secret).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await;
     let refused = give_up("answered 401: the signature does not fit");
     assert_eq!(sent(Some(wrong.clone())).await, refused);
     assert_eq!(sent(None).await, refused);
     assert_eq!(receiver.seen(), []);
     // While the secret is being replaced, a receiver that knows only the old one still takes it.
     let both = Secret::new(format!("{} {}", wrong.expose(), signing_secret().expose()));
-    assert_eq!(sent(Some(both)).await, Outcome::Delivered { answer: String::new() });
+    assert_eq!(sent(Some(both)).await, Outcome::delivered(String::new()));
 }
 
 #[tokio::test]
@@ -233,7 +240,7 @@ async fn a_receiver_that_says_nothing_in_time_is_tried_again() {
         std::future::pending::<()>().await;
     })
     .await;
-    let outcome = hook(&url, SHORT).send(&delivery(1, 1, "hook"), at(0)).await;
+    let outcome = hook(&url, SHORT).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await;
     assert_eq!(outcome, retry("no answer within 150ms", None));
 }
 
@@ -244,8 +251,8 @@ async fn an_answer_that_never_ends_still_counts_by_its_status() {
         std::future::pending::<()>().await;
     })
     .await;
-    let outcome = hook(&url, SHORT).send(&delivery(1, 1, "hook"), at(0)).await;
-    assert_eq!(outcome, Outcome::Delivered { answer: "than".into() });
+    let outcome = hook(&url, SHORT).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await;
+    assert_eq!(outcome, Outcome::delivered("than"));
 }
 
 #[tokio::test]
@@ -264,7 +271,7 @@ async fn a_connection_that_breaks_is_tried_again_and_names_no_address() {
         format!("http://{}/rogue-token", listener.local_addr().expect("it is bound"))
     };
     for url in [reset, garbage, nobody, "http://no-such-host.invalid/rogue-token".to_owned()] {
-        let outcome = hook(&url, LONG).send(&delivery(1, 1, "hook"), at(0)).await;
+        let outcome = hook(&url, LONG).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await;
         let Outcome::Retry { why, wait: None } = outcome else { panic!("{url}: {outcome:?}") };
         assert!(!why.contains("rogue-token") && why.contains(": "), "{why}");
     }
@@ -299,9 +306,9 @@ async fn a_lost_answer_brings_the_same_message_again() {
     });
     let hook = hook(&front, LONG);
     let delivery = delivery(1, 1, "hook");
-    let first = hook.send(&delivery, at(0)).await;
+    let first = hook.send(Sending::once(&delivery, at(0))).await;
     assert!(matches!(first, Outcome::Retry { .. }), "{first:?}");
-    assert_eq!(hook.send(&delivery, at(5)).await, Outcome::Delivered { answer: String::new() });
+    assert_eq!(hook.send(Sending::once(&delivery, at(5))).await, Outcome::delivered(String::new()));
     let seen = taken.seen();
     assert_eq!(seen.len(), 2);
     assert_eq!((&seen[0].id, &seen[0].body), (&seen[1].id, &seen[1].body));
@@ -315,7 +322,8 @@ async fn what_a_receiver_repeats_of_the_address_is_not_shown() {
     })
     .await;
     let url = format!("{}/hooks/T0K3N-abcdef?sig=s3cr3t", url.replace("http://", "http://someone:hunter2@"));
-    let Outcome::GiveUp { why } = hook(&url, LONG).send(&delivery(1, 1, "hook"), at(0)).await else {
+    let Outcome::GiveUp { why } = hook(&url, LONG).send(Sending::once(&delivery(1, 1, "hook"), at(0))).await
+    else {
         panic!("it was refused")
     };
     assert!(why.starts_with("answered 404: Cannot POST"), "{why}");
@@ -333,10 +341,11 @@ async fn files_are_read_at_each_attempt() {
         url: SecretSource::File(url_file.clone()),
         secret: Some(SecretSource::File(secret_file.clone())),
         timeout: LONG,
+        format: EventFormat::Plain,
     };
     let hook = make(settings).expect("what is in files is checked later");
     let delivery = delivery(1, 1, "hook");
-    let sent = async || hook.send(&delivery, at(0)).await;
+    let sent = async || hook.send(Sending::once(&delivery, at(0))).await;
     assert!(
         matches!(sent().await, Outcome::Retry { why, .. } if why.starts_with("its address cannot be read"))
     );
@@ -347,7 +356,7 @@ async fn files_are_read_at_each_attempt() {
     std::fs::write(&secret_file, "hunter2").unwrap();
     assert!(matches!(sent().await, Outcome::Retry { why, .. } if !why.contains("hunter2")));
     std::fs::write(&secret_file, format!("{}\n", signing_secret().expose())).unwrap();
-    assert_eq!(sent().await, Outcome::Delivered { answer: String::new() });
+    assert_eq!(sent().await, Outcome::delivered(String::new()));
     assert_eq!(receiver.seen().len(), 1);
 }
 
@@ -355,7 +364,12 @@ async fn files_are_read_at_each_attempt() {
 fn what_can_never_work_is_refused_without_showing_it() {
     let refused = |url: &str, secret: Option<&str>| {
         let inline = |text: &str| SecretSource::Inline(Secret::new(text));
-        let settings = WebhookSettings { url: inline(url), secret: secret.map(inline), timeout: LONG };
+        let settings = WebhookSettings {
+            url: inline(url),
+            secret: secret.map(inline),
+            timeout: LONG,
+            format: EventFormat::Plain,
+        };
         make(settings).err().expect("it is refused")
     };
     for url in ["", "status.example/T0K3N", "ftp://status.example/T0K3N", "https://", "file:///T0K3N"] {
