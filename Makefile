@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
 
-.PHONY: demo test packages lint unit soak bench conformance doc
+.PHONY: demo test packages lint unit soak crash bench conformance doc
 
 demo:
 	$(CARGO) run --release -- demo --once
@@ -34,6 +34,11 @@ unit:
 soak:
 	@seed="$${SEED:-$$(date +%s)}"; echo "seed $$seed"; \
 	PROPTEST_CASES="$${CASES:-10000}" PROPTEST_RNG_SEED="$$seed" $(CARGO) test --release --lib laws
+
+# The daemon is killed KILLS times in the middle of its work; the last line says what that cost. SEED repeats the
+# choices of a run. Without KILLS, `cargo test` kills it a few times.
+crash:
+	KILLS="$${KILLS:-1000}" $(CARGO) test --quiet --release --test crash
 
 bench:
 	$(CARGO) bench --bench exposition

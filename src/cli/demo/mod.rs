@@ -43,13 +43,14 @@ use config::Places;
 use message::Message;
 use narrator::{IncidentView, Line, Narrator, Tone};
 use people::People;
-use platform::Exporter;
 use receiver::{Inbox, Received};
 use screen::Screen;
 use story::Story;
 
 pub use command::{DemoArguments, demo};
+pub use day::moment;
 pub use pace::{Pace, WarpClock};
+pub use platform::Exporter;
 
 /// How often the screen is renewed, in real time.
 const FRAME: Duration = Duration::from_millis(100);
