@@ -66,9 +66,9 @@ components:
 incidents:
   timezone: America/Sao_Paulo
   correlate_within: 1s
-  reopen_within: 1s
+  reopen_within: 300ms
   watch: 1s
-  watch_cap: 3s
+  watch_cap: 1s
   cadence: {major: 10s, investigating: 15s, identified: 15s, monitoring: 20s}
   lead: 2s
   min_gap: 300ms

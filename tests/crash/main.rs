@@ -35,12 +35,12 @@ use dice::Dice;
 use moments::{Killer, Moment};
 use platform::Platform;
 use receiver::Receiver;
-use verdict::{Record, Verdict};
+use verdict::{Record, Verdict, WAITING};
 
 /// Where nobody says how many: enough to see that it works.
 const FEW_KILLS: u64 = 8;
 /// How long the daemon may take to end what is open once all is well. What waits is given up after 20 s, a watch
-/// lasts up to 3 s and a promise a minute.
+/// lasts 1 s and a promise a minute.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 /// How often it is asked whether it has.
 const ASKED_EVERY: Duration = Duration::from_millis(500);
@@ -143,8 +143,7 @@ async fn settle(folder: &Path, receiver: &Receiver, log: &Log) -> anyhow::Result
     daemon.ready().await?;
     let began = Instant::now();
     daemon.live(SETTLED_AFTER).await?;
-    // What is lost stays lost, and is told by the verdict at the end.
-    while began.elapsed() < SETTLED_WITHIN && !Verdict::of(&record(folder, receiver)?).is_clean() {
+    while began.elapsed() < SETTLED_WITHIN && !is_settled(&record(folder, receiver)?) {
         daemon.live(ASKED_EVERY).await?;
     }
     let settled = began.elapsed();
@@ -153,6 +152,11 @@ async fn settle(folder: &Path, receiver: &Receiver, log: &Log) -> anyhow::Result
         None => bail!("the daemon did not stop within {STOPPED_WITHIN:?}"),
     }
     Ok(settled)
+}
+
+/// Whether nothing is open and nothing waits. What is lost by then stays lost, and is not waited for.
+fn is_settled(record: &Record) -> bool {
+    record.rows.iter().all(|row| row.fate != WAITING) && Verdict::of(record).incomplete.is_empty()
 }
 
 fn record(folder: &Path, receiver: &Receiver) -> anyhow::Result<Record> {

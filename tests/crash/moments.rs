@@ -53,7 +53,7 @@ const LIVES: [(u64, Duration); 3] =
     [(70, Duration::from_millis(500)), (25, Duration::from_millis(2000)), (5, Duration::from_millis(6000))];
 
 /// How long it stays dead: nearly always it is started again at once, now and then not before a promise is due.
-const DEATHS: [(u64, Duration); 2] = [(95, Duration::ZERO), (5, Duration::from_millis(4000))];
+const DEATHS: [(u64, Duration); 2] = [(97, Duration::ZERO), (3, Duration::from_millis(8000))];
 
 /// Where nothing is sent or committed for so long, the kill comes at any time.
 const AIMED_AT_MOST: Duration = Duration::from_millis(1500);

@@ -12,6 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use fogsignal::incidents::{Event, PostKind, Status, What};
 use fogsignal::model::IncidentId;
 
+/// The fate of what has yet to be sent, or sent again.
+pub const WAITING: &str = "waiting";
+/// The fate of what a sink took.
+const DELIVERED: &str = "delivered";
+
 /// A row of the journal's deliveries.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -116,8 +121,8 @@ impl Verdict {
         self.duplicated.extend(rows.values().map(|rows| format!("{} for no event", keys(rows))));
         for row in &record.rows {
             match &*row.fate {
-                "waiting" => self.lost.push(format!("{} still waits", row.key)),
-                "delivered" if !taken.contains(&(&*row.sink, &*row.key)) => {
+                WAITING => self.lost.push(format!("{} still waits", row.key)),
+                DELIVERED if !taken.contains(&(&*row.sink, &*row.key)) => {
                     self.lost.push(format!("{} is recorded as delivered and never came", row.key));
                 }
                 _ => {}
