@@ -15,6 +15,7 @@
 mod config;
 mod daemon;
 mod dice;
+mod http;
 mod journal;
 mod moments;
 mod platform;
@@ -50,11 +51,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3);
 const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
-    // `cargo test NAME` asks every binary of tests for NAME.
-    if env::args()
-        .skip(1)
-        .any(|argument| argument == "--list" || !(argument.starts_with('-') || "crash".contains(&argument)))
-    {
+    if !is_asked_for(env::args().skip(1)) {
         return ExitCode::SUCCESS;
     }
     match run() {
@@ -65,6 +62,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `cargo test NAME` asks every binary of tests for NAME, and an editor asks each what it has.
+fn is_asked_for(mut arguments: impl Iterator<Item = String>) -> bool {
+    arguments
+        .all(|argument| argument != "--list" && (argument.starts_with('-') || "crash".contains(&argument)))
 }
 
 fn run() -> anyhow::Result<bool> {

@@ -3,8 +3,6 @@
 //! In:   requests, each judged by its signature; a mood from the dice; a trap that the killer set.
 //! Out:  what came, in its order; word to the killer when a request is in the trap.
 //! Not:  it does not know what should have come.
-//!
-//! HTTP is spoken by hand here, since a server that behaves cannot lose an answer or reset a connection.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,16 +15,14 @@ use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::config::SECRET;
 use crate::dice::Dice;
+use crate::http::{Request, answer, next_request, still_there};
 use crate::verdict::Arrival;
 
-/// No request of the daemon's is larger.
-const REQUEST_MAX_BYTES: usize = 64 * 1024;
 /// Longer than the sinks' timeout, which is 1 s.
 const HELD_AT_MOST: Duration = Duration::from_secs(3);
 
@@ -267,49 +263,4 @@ impl Receiver {
             taken: false,
         })
     }
-}
-
-/// A request, as far as it matters here.
-struct Request {
-    path: String,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-/// Reads the next request of a connection; `None` at its end, also in the middle of one.
-async fn next_request(stream: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<Option<Request>> {
-    loop {
-        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&read[..end]).into_owned();
-            let mut lines = head.lines();
-            let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
-            let headers: BTreeMap<String, String> = lines
-                .filter_map(|line| line.split_once(':'))
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-                .collect();
-            let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-            let (begin, end) = (end + 4, end + 4 + length);
-            if end <= read.len() {
-                let body = read[begin..end].to_vec();
-                read.drain(..end);
-                return Ok(Some(Request { path, headers, body }));
-            }
-        }
-        if REQUEST_MAX_BYTES < read.len() || stream.read_buf(read).await? == 0 {
-            return Ok(None);
-        }
-    }
-}
-
-async fn answer(stream: &mut TcpStream, status: u16) -> io::Result<()> {
-    // A second is the least that can be asked.
-    let wait = if status == 429 { "retry-after: 1\r\n" } else { "" };
-    let length = if status == 204 { "" } else { "content-length: 0\r\n" };
-    stream.write_all(format!("HTTP/1.1 {status} -\r\n{wait}{length}\r\n").as_bytes()).await?;
-    stream.flush().await
-}
-
-/// Waits for `time`, or until the other side is gone. It sends nothing before it has its answer.
-async fn still_there(stream: &mut TcpStream, time: Duration) -> bool {
-    tokio::time::timeout(time, stream.read_u8()).await.is_err()
 }

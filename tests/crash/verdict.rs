@@ -105,9 +105,9 @@ impl Verdict {
     fn judge_rows(&mut self, record: &Record) {
         let taken: BTreeSet<(&str, &str)> =
             record.arrivals.iter().filter(|one| one.taken).map(|one| (&*one.sink, &*one.key)).collect();
-        let mut rows: HashMap<(u64, &str), Vec<&Row>> = HashMap::new();
+        let mut rows: BTreeMap<(u64, &str), Vec<&Row>> = BTreeMap::new();
         for row in &record.rows {
-            rows.entry((row.event_seq, &row.sink)).or_default().push(row);
+            rows.entry((row.event_seq, &*row.sink)).or_default().push(row);
         }
         for event in &record.events {
             for sink in owed(event, &record.customers) {
