@@ -120,6 +120,7 @@ async fn crash(folder: &Path, kills: u64, dice: Dice, log: &Log) -> anyhow::Resu
 
     journal::check(folder)?;
     let record = record(folder, &receiver)?;
+    ensure!(!record.rows.is_empty(), "nothing was sent, so nothing was tried");
     let verdict = Verdict::of(&record);
     print_figures(&record, &receiver, &moments);
     println!(
