@@ -4,6 +4,7 @@ mod bad_input;
 // The binary of the crash harness has no test runner.
 #[path = "../crash/verdict_tests.rs"]
 mod crash_verdict;
+mod disk;
 mod docs;
 mod real;
 mod rooms;

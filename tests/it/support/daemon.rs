@@ -39,6 +39,14 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it by a command that ends by becoming what it is given as arguments.
+    pub async fn start_through(mut command: Command, config: &Path) -> Self {
+        command.arg(Self::binary());
+        let daemon = Self::start_by(command, config);
+        daemon.get("/-/healthy").await;
+        daemon
+    }
+
     /// Starts it without waiting.
     pub fn start_unready(config: &Path) -> Self {
         Self::start_by(Command::new(Self::binary()), config)
