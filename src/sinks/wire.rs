@@ -165,6 +165,11 @@ impl Secrets {
         }
     }
 
+    /// All of `others` too.
+    pub(super) fn add_all(&mut self, others: Self) {
+        others.0.iter().for_each(|secret| self.add(secret));
+    }
+
     /// `text` with stars where a secret stood.
     pub(super) fn blot_out(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "****"))

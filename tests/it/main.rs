@@ -1,5 +1,6 @@
 //! What holds for the whole house, and for the program as a process. One binary, so that it links once.
 
+mod adapters;
 mod bad_input;
 // The binary of the crash harness has no test runner.
 #[path = "../crash/verdict_tests.rs"]

@@ -5,7 +5,7 @@
 //! Not:  what a sink says of itself `sinks` checks.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,7 +29,25 @@ use crate::sinks::{HttpSettings, SettingValue};
 use super::Context;
 
 /// What comes with the program, by name.
-pub const SHIPPED: [(&str, &str); 0] = [];
+pub const SHIPPED: [(&str, &str); 17] = [
+    ("alertmanager", include_str!("../../../config/sinks/alertmanager.yml")),
+    ("cachet-v2", include_str!("../../../config/sinks/cachet-v2.yml")),
+    ("cachet-v3", include_str!("../../../config/sinks/cachet-v3.yml")),
+    ("discord", include_str!("../../../config/sinks/discord.yml")),
+    ("goalert", include_str!("../../../config/sinks/goalert.yml")),
+    ("google-chat", include_str!("../../../config/sinks/google-chat.yml")),
+    ("incident-io", include_str!("../../../config/sinks/incident-io.yml")),
+    ("incident-io-alerts", include_str!("../../../config/sinks/incident-io-alerts.yml")),
+    ("mattermost", include_str!("../../../config/sinks/mattermost.yml")),
+    ("ntfy", include_str!("../../../config/sinks/ntfy.yml")),
+    ("opsgenie", include_str!("../../../config/sinks/opsgenie.yml")),
+    ("pagerduty", include_str!("../../../config/sinks/pagerduty.yml")),
+    ("slack", include_str!("../../../config/sinks/slack.yml")),
+    ("slack-webhook", include_str!("../../../config/sinks/slack-webhook.yml")),
+    ("statuspage", include_str!("../../../config/sinks/statuspage.yml")),
+    ("teams", include_str!("../../../config/sinks/teams.yml")),
+    ("telegram", include_str!("../../../config/sinks/telegram.yml")),
+];
 
 /// A body may be this long where a definition says nothing.
 const MOST_BYTES: u64 = 256 << 10;
@@ -38,6 +56,8 @@ const MOST_BYTES: u64 = 256 << 10;
 #[derive(Default)]
 pub(super) struct Definitions {
     theirs: BTreeMap<String, Arc<Definition>>,
+    /// Names of those of the user's that cannot be used, which is said already.
+    broken: BTreeSet<String>,
     /// Those of ours that were asked for: each is read once.
     ours: RefCell<BTreeMap<String, Arc<Definition>>>,
     pub(super) sources: Vec<PathBuf>,
@@ -67,12 +87,15 @@ impl Definitions {
 
     fn add(&mut self, path: PathBuf, asked: &At<String>, cx: &Context<'_>) {
         match read_file(cx.files, &path, asked, cx) {
-            Ok(definition) => {
-                if let Some(definition) = definition {
-                    let name = definition.name.clone();
-                    if self.theirs.insert(name.clone(), Arc::new(definition)).is_some() {
-                        cx.error(&asked.at, format!("two files define the adapter `{name}`"));
+            Ok((name, definition)) => {
+                match (name, definition) {
+                    (_, Some(definition)) => {
+                        let name = definition.name.clone();
+                        if self.theirs.insert(name.clone(), Arc::new(definition)).is_some() {
+                            cx.error(&asked.at, format!("two files define the adapter `{name}`"));
+                        }
                     }
+                    (name, None) => self.broken.extend(name),
                 }
                 self.sources.push(path);
             }
@@ -94,6 +117,11 @@ impl Definitions {
         Some(definition)
     }
 
+    /// Whether there is a definition of that name that cannot be used.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+
     /// Every name.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.theirs.keys().map(String::as_str).chain(SHIPPED.iter().map(|(name, _)| *name))
@@ -105,12 +133,17 @@ fn read_file(
     path: &std::path::Path,
     asked: &At<String>,
     cx: &Context<'_>,
-) -> Result<Option<Definition>, Problems> {
-    let text =
-        read_text(files, path, cx.reader.place(&asked.at)).map_err(|problem| Problems::from(*problem))?;
-    let (definition, problems) = parse(&path.display().to_string(), &text);
+) -> Result<(Option<String>, Option<Definition>), Problems> {
+    let text = read_text(files, path, cx.reader.place(&asked.at)).map_err(|problem| Problems::from(*problem))?;
+    let file = path.display().to_string();
+    let (definition, problems) = parse(&file, &text);
     cx.reader.extend(problems);
-    Ok(definition)
+    let root = tree::parse(&file.as_str().into(), &text).ok();
+    let name = root.and_then(|root| match &root.get("adapter")?.content {
+        Content::Scalar(name) => Some(name.value.clone()),
+        _ => None,
+    });
+    Ok((name, definition))
 }
 
 /// Reads a definition; with it comes all that is wrong with it.
@@ -159,9 +192,9 @@ fn definition(raw: RawDefinition, reader: &Reader) -> Option<Definition> {
         operations,
     };
     let audiences = [Audience::Customers, Audience::Responders];
-    let served: Vec<Audience> =
-        audiences.into_iter().filter(|audience| definition.serves(*audience)).collect();
-    if served.is_empty() {
+    let served: Vec<Audience> = audiences.into_iter().filter(|audience| definition.serves(*audience)).collect();
+    // An operation that is misspelt is told already.
+    if served.is_empty() && reader.errors() == 0 {
         reader.error(
             &at,
             Wrong::new("a definition needs the operation `open` (for customers) or `page` (for responders)"),
@@ -255,6 +288,7 @@ fn step(raw: RawRequest, reader: &Reader) -> Option<Step> {
         ok_if: raw.ok_if.and_then(|ok| condition(&ok, reader)),
         retry_if: raw.retry_if.and_then(|retry| condition(&retry, reader)),
         why: raw.why.and_then(|why| template(&why, reader)),
+        wait: raw.wait.and_then(|wait| template(&wait, reader)),
     };
     let capture = raw.capture.map(|capture| capture.0).unwrap_or_default().into_iter();
     let capture =
@@ -368,17 +402,19 @@ fn body_tree(node: &Node, reader: &Reader) -> Option<Tree> {
         Content::Scalar(scalar) if !scalar.value.contains("{{") && !scalar.value.contains("{%") => {
             Tree::Fixed(Json::String(scalar.value.clone()))
         }
-        Content::Scalar(scalar) => Tree::Value(noted(Template::new(&scalar.value), &node.at, reader)?),
-        Content::List(items) => Tree::List(items.iter().filter_map(|item| body_tree(item, reader)).collect()),
-        Content::Map(entries) => match entries.first().map(|(key, _)| key.value.as_str()) {
-            Some(special) if special.starts_with('$') => special_tree(node, entries, reader)?,
-            _ => {
-                let entry = |(key, value): &(tree::Scalar, Node)| {
-                    Some((key.value.clone(), body_tree(value, reader)?))
-                };
-                Tree::Map(entries.iter().filter_map(entry).collect())
-            }
-        },
+        Content::Scalar(scalar) => {
+            Tree::Value(noted(Template::new(&scalar.value), &node.at, reader)?)
+        }
+        Content::List(items) => {
+            Tree::List(items.iter().filter_map(|item| body_tree(item, reader)).collect())
+        }
+        Content::Map(entries) if entries.iter().any(|(key, _)| key.value.starts_with('$')) => {
+            special_tree(node, entries, reader)?
+        }
+        Content::Map(entries) => {
+            let entry = |(key, value): &(tree::Scalar, Node)| Some((key.value.clone(), body_tree(value, reader)?));
+            Tree::Map(entries.iter().filter_map(entry).collect())
+        }
     })
 }
 

@@ -263,6 +263,9 @@ fn http(
     graph: &Graph,
     cx: &Context<'_>,
 ) -> Option<Adapter> {
+    if definitions.is_broken(&adapter.value) {
+        return None;
+    }
     let Some(definition) = definitions.get(&adapter.value) else {
         let known: BTreeSet<&str> = definitions.names().chain(BUILT_IN.map(|(name, _)| name)).collect();
         let hint = suggest::hint(&adapter.value, known.iter().copied()).unwrap_or_else(|| {

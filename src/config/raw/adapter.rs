@@ -80,6 +80,8 @@ section! {
         retry_if: At<String>,
         /// Why it was not taken; a template.
         why: At<String>,
+        /// How many seconds to wait before it is tried again, where no `Retry-After` says it; a template.
+        wait: At<String>,
         /// What to look for in an answer; known as `found` from then on.
         find: RawFind,
         /// What is remembered of the answer for later messages of the incident: names and templates.

@@ -180,6 +180,8 @@ pub struct Verdicts {
     pub retry_if: Option<Condition>,
     /// Why it was not.
     pub why: Option<Template>,
+    /// How many seconds to wait, where no header says it.
+    pub wait: Option<Template>,
 }
 
 /// What to look for in a list.

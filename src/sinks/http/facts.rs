@@ -59,7 +59,7 @@ impl Facts {
             "sink": delivery.sink.as_str(), "kind": kind, "text": text,
             "next_update_by": next_update_by.map(time), "first": !remembered.opened,
             "tried": tried == Tried::Perhaps, "captured": remembered.values, "settings": values.settings,
-            "maps": values.maps, "answer": null, "found": null, "item": null, "message": message,
+            "maps": values.maps, "answer": null, "status_code": null, "found": null, "item": null, "message": message,
         });
         for part in [message["data"].clone(), more] {
             if let (Json::Object(facts), Json::Object(part)) = (&mut facts, part) {
@@ -73,6 +73,14 @@ impl Facts {
             }
         }
         Ok(Self::of_json(facts))
+    }
+
+    /// The same message within narrower limits; what was found out on the way stays.
+    pub(super) fn narrowed(&self, mut narrower: Self) -> Self {
+        for name in ["answer", "status_code", "found", "item", "captured"] {
+            narrower.0.extend(self.0.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+        narrower
     }
 
     /// The entries of an object.

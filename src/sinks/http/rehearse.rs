@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::delivery::{Audience, Delivery, Remembered, Tried};
 use crate::model::SinkName;
-use crate::sinks::body::{Limits, Links};
+use crate::sinks::body::{Limits, Links, PageLinks};
 use crate::sinks::settings::{HttpSettings, SettingValue};
 use crate::sinks::trial;
 
@@ -32,20 +32,27 @@ pub struct Rehearsed {
 pub fn rehearse(settings: &HttpSettings, audience: Audience) -> Vec<Rehearsed> {
     let mut problems: Vec<Rehearsed> = Vec::new();
     let name = SinkName::new("trial").expect("a fixed text that is a name");
+    let links = Links::new(|_| PageLinks {
+        acknowledge: Some("https://example.com/acknowledge".to_owned()),
+        open: Some("https://example.com/incident".to_owned()),
+    });
+    let new = Remembered::default();
+    let known = known_after_all(settings, audience, &links);
     for delivery in trial::every_kind(&name, audience) {
-        for (tried, opened) in [(Tried::Never, false), (Tried::Perhaps, false), (Tried::Never, true)] {
-            let remembered = Remembered { opened, ..Remembered::default() };
-            let definition = &settings.definition;
-            let Some((name, operation)) = definition.operation(&delivery.message, &remembered, audience)
+        for remembered in [&new, &known] {
+            let Some((name, operation)) = settings.definition.operation(&delivery.message, remembered, audience)
             else {
                 continue;
             };
-            let told =
-                carry_out(settings, operation, &delivery, &mut remembered.clone(), tried, &Links::default());
-            if let Err((step, why)) = told
-                && problems.iter().all(|problem| problem.operation != name)
+            for (tried, links) in
+                [(Tried::Never, &links), (Tried::Never, &Links::default()), (Tried::Perhaps, &links)]
             {
-                problems.push(Rehearsed { operation: name, step, why });
+                let told = carry_out(settings, operation, &delivery, &mut remembered.clone(), tried, links);
+                if let Err((step, why)) = told
+                    && problems.iter().all(|problem| problem.operation != name)
+                {
+                    problems.push(Rehearsed { operation: name, step, why });
+                }
             }
         }
     }
@@ -58,6 +65,21 @@ pub fn rehearse(settings: &HttpSettings, audience: Audience) -> Vec<Rehearsed> {
         problems.push(Rehearsed { operation: OperationName::Test, step, why });
     }
     problems
+}
+
+/// What is remembered of an incident there once each kind of message was taken.
+fn known_after_all(settings: &HttpSettings, audience: Audience, links: &Links) -> Remembered {
+    let mut known = Remembered { opened: true, ..Remembered::default() };
+    let name = SinkName::new("trial").expect("a fixed text that is a name");
+    for delivery in trial::every_kind(&name, audience) {
+        let mut new = Remembered::default();
+        if let Some((_, operation)) = settings.definition.operation(&delivery.message, &new, audience)
+            && carry_out(settings, operation, &delivery, &mut new, Tried::Never, links).is_ok()
+        {
+            known.values.extend(new.values);
+        }
+    }
+    known
 }
 
 /// What would be sent for `delivery`; `remembered` learns what would be remembered.
@@ -97,9 +119,7 @@ fn carry_out(
         for (at, step) in operation.steps.iter().enumerate() {
             let failed = |why: String| (at + 1, why);
             for item in each(step, &facts).map_err(failed)? {
-                if let Some(item) = item {
-                    facts = facts.with("item", item);
-                }
+                facts = facts.with("item", item.unwrap_or(minijinja::Value::from(())));
                 let holds = step.when.as_ref().map_or(Ok(true), |when| when.holds(&facts));
                 if !holds.map_err(|why| failed(format!("`when`: {why}")))? {
                     continue;

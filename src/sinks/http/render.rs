@@ -57,6 +57,17 @@ impl Rendered {
         Ok(Self { method: step.method.clone(), url, headers, body })
     }
 
+    /// The values of headers that a template made: they may hold a secret in another form.
+    pub(super) fn computed_headers<'a>(
+        &'a self,
+        definition: &'a Definition,
+        step: &'a Step,
+    ) -> impl Iterator<Item = &'a str> {
+        let made = definition.headers.iter().chain(&step.headers);
+        let made = made.filter(|(_, template)| template.source().contains("{{"));
+        made.filter_map(|(name, _)| self.headers.get(&name.to_ascii_lowercase())).map(String::as_str)
+    }
+
     /// How long its body is, in bytes.
     pub(super) fn body_bytes(&self) -> usize {
         self.body_text().map_or(0, |text| text.len())
@@ -70,11 +81,10 @@ impl Rendered {
             Json::String(text) if !kind.contains("json") => Some(text.clone()),
             Json::Object(fields) if kind.starts_with("application/x-www-form-urlencoded") => {
                 let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                // The URL library's own writer of queries encodes fields as forms do.
-                let mut form = Url::parse("http://form/").expect("a fixed text that is a URL");
-                fields.iter().for_each(|(name, value)| {
+                let mut form = url_form();
+                for (name, value) in fields {
                     form.query_pairs_mut().append_pair(name, &text(value));
-                });
+                }
                 Some(form.query().unwrap_or_default().to_owned())
             }
             json => Some(json.to_string()),
@@ -95,4 +105,9 @@ impl Rendered {
         }
         Ok(Request { method, url, headers, body: self.body_text().map(String::into_bytes) })
     }
+}
+
+/// Fields are encoded as forms do, by the URL library's own writer of queries.
+fn url_form() -> Url {
+    Url::parse("http://form/").expect("a fixed text that is a URL")
 }

@@ -12,9 +12,9 @@ use crate::outbox::{BoxFuture, Sending, Sink};
 use crate::sinks::body::{Limits, Links};
 use crate::sinks::settings::{HttpSettings, SettingValue};
 use crate::sinks::webhook::read;
-use crate::sinks::wire::{Answer, Secrets, Wire};
+use crate::sinks::wire::{Answer, Secrets, Wire, address};
 
-use super::definition::{Operation, OperationName, Step, Verdicts};
+use super::definition::{Find, LostAnswer, Operation, OperationName, Step, Verdicts};
 use super::facts::{Facts, Values};
 use super::render::Rendered;
 
@@ -33,8 +33,16 @@ pub(in crate::sinks) struct HttpSink {
 /// Where an operation stands.
 struct Progress {
     facts: Facts,
+    limits: Limits,
     remembered: Remembered,
     note: String,
+}
+
+/// What an operation works with from its first step to its last.
+struct Attempt<'a> {
+    sending: Sending<'a>,
+    values: Map<String, Json>,
+    secrets: Secrets,
 }
 
 /// How a step ends that does not end the operation.
@@ -70,48 +78,30 @@ impl HttpSink {
             // A secret may be put right while we run.
             Err(why) => return Outcome::retry(why),
         };
-        let mut limits = Limits::WIDEST;
-        loop {
-            let facts =
-                Facts::new(sending.delivery, sending.remembered, sending.tried, &self.with(&values), &limits);
-            let facts = match facts {
-                Ok(facts) => facts,
-                Err(why) => return Outcome::GiveUp { why },
-            };
-            let remembered = sending.remembered.clone();
-            let progress = Progress { facts, remembered, note: String::new() };
-            match (self.steps(operation, progress, sending, &secrets).await, limits.halved()) {
-                (Err(TooLong), Some(narrower)) => limits = narrower,
-                (Err(TooLong), None) => {
-                    let why = format!(
-                        "it has more than {} bytes whatever is left out",
-                        self.settings.definition.most_bytes
-                    );
-                    return Outcome::GiveUp { why };
-                }
-                (Ok(outcome), _) => return outcome,
-            }
+        let attempt = Attempt { sending, values, secrets };
+        match self.steps(operation, &attempt).await {
+            Ok(outcome) | Err(outcome) => outcome,
         }
     }
 
-    /// All steps. A body that is too long ends them before its request is made.
-    async fn steps(
-        &self,
-        operation: &Operation,
-        mut progress: Progress,
-        sending: Sending<'_>,
-        secrets: &Secrets,
-    ) -> Result<Outcome, TooLong> {
+    fn facts(&self, attempt: &Attempt<'_>, limits: &Limits) -> Result<Facts, Outcome> {
+        let Sending { delivery, remembered, tried, .. } = attempt.sending;
+        let facts = Facts::new(delivery, remembered, tried, &self.with(&attempt.values), limits);
+        facts.map_err(|why| Outcome::GiveUp { why })
+    }
+
+    async fn steps(&self, operation: &Operation, attempt: &Attempt<'_>) -> Result<Outcome, Outcome> {
+        let limits = Limits::WIDEST;
+        let mut progress = Progress {
+            facts: self.facts(attempt, &limits)?,
+            limits,
+            remembered: attempt.sending.remembered.clone(),
+            note: String::new(),
+        };
         for step in &operation.steps {
-            let items = match each(step, &progress.facts) {
-                Ok(items) => items,
-                Err(why) => return Ok(Outcome::GiveUp { why }),
-            };
-            for item in items {
-                if let Some(item) = item {
-                    progress.facts = progress.facts.with("item", item);
-                }
-                match self.step(step, &mut progress, sending, secrets).await? {
+            for item in each(step, &progress.facts).map_err(|why| attempt.give_up(&why))? {
+                progress.facts = progress.facts.with("item", item.unwrap_or(minijinja::Value::from(())));
+                match self.step(step, &mut progress, attempt).await {
                     Ok(Next::Step) => {}
                     Ok(Next::Done(id)) => {
                         let note = match &id {
@@ -126,48 +116,57 @@ impl HttpSink {
                         });
                     }
                     Err(Outcome::GiveUp { why }) if step.optional => {
-                        tracing::warn!(sink = %self.name, delivery = sending.delivery.key, why, "a part of a message was not taken, the rest goes on");
+                        tracing::warn!(
+                            sink = %self.name,
+                            delivery = attempt.sending.delivery.key,
+                            why,
+                            "a part of a message was not taken, the rest goes on"
+                        );
                     }
-                    Err(outcome) => return Ok(outcome),
+                    Err(outcome) => return Err(outcome),
                 }
             }
         }
         Ok(Outcome::Delivered { answer: progress.note, remember: Some(progress.remembered), news: None })
     }
 
-    async fn step(
-        &self,
-        step: &Step,
-        progress: &mut Progress,
-        sending: Sending<'_>,
-        secrets: &Secrets,
-    ) -> Result<Result<Next, Outcome>, TooLong> {
+    async fn step(&self, step: &Step, progress: &mut Progress, attempt: &Attempt<'_>) -> Result<Next, Outcome> {
         let definition = &self.settings.definition;
-        let give_up = |why: String| Ok(Err(Outcome::GiveUp { why: secrets.blot_out(&why) }));
-        match step.when.as_ref().map_or(Ok(true), |when| when.holds(&progress.facts)) {
-            Ok(true) => {}
-            Ok(false) => return Ok(Ok(Next::Step)),
-            Err(why) => return give_up(format!("`when`: {why}")),
+        let holds = step.when.as_ref().map_or(Ok(true), |when| when.holds(&progress.facts));
+        if !holds.map_err(|why| attempt.give_up(&format!("`when`: {why}")))? {
+            return Ok(Next::Step);
         }
-        let rendered = match Rendered::new(definition, step, &progress.facts) {
-            Ok(rendered) => rendered,
-            Err(why) => return give_up(why),
-        };
-        if definition.most_bytes < rendered.body_bytes() {
-            return Err(TooLong);
-        }
-        let request = match rendered.request() {
-            Ok(request) => request,
-            Err(why) => return give_up(why),
-        };
-        let mut secrets = secrets.clone();
+        let rendered = self.fitting(step, progress, attempt)?;
+        let request = rendered.request().map_err(|why| attempt.give_up(&why))?;
+        let mut secrets = attempt.secrets.clone();
         secrets.add_url(&request.url);
-        sending.pace.turn().await;
-        let answer = match self.wire.ask(request, ANSWER_READ_BYTES, sending.now).await {
-            Ok(answer) => answer,
-            Err(why) => return Ok(Err(Outcome::retry(secrets.blot_out(&why)))),
-        };
-        Ok(take_in(step, progress, &answer, &secrets))
+        rendered.computed_headers(definition, step).for_each(|value| {
+            secrets.add(value);
+            // `Bearer` and the like are no secret.
+            value.split(' ').skip(1).for_each(|word| secrets.add(word));
+        });
+        attempt.sending.pace.turn().await;
+        let answer = self.wire.ask(request, ANSWER_READ_BYTES, attempt.sending.now).await;
+        let answer = answer.map_err(|why| Outcome::retry(secrets.blot_out(&why)))?;
+        take_in(step, definition.lost_answer, progress, &answer, &secrets)
+    }
+
+    /// The step's request, with texts so short that its body is not too long. Steps before it are not made again.
+    fn fitting(&self, step: &Step, progress: &mut Progress, attempt: &Attempt<'_>) -> Result<Rendered, Outcome> {
+        let definition = &self.settings.definition;
+        loop {
+            let rendered = Rendered::new(definition, step, &progress.facts);
+            let rendered = rendered.map_err(|why| attempt.give_up(&why))?;
+            if rendered.body_bytes() <= definition.most_bytes {
+                return Ok(rendered);
+            }
+            let Some(narrower) = progress.limits.halved() else {
+                let why = format!("it has more than {} bytes whatever is left out", definition.most_bytes);
+                return Err(Outcome::GiveUp { why });
+            };
+            progress.limits = narrower;
+            progress.facts = progress.facts.narrowed(self.facts(attempt, &narrower)?);
+        }
     }
 
     fn with<'a>(&'a self, settings: &Map<String, Json>) -> Values<'a> {
@@ -189,6 +188,10 @@ impl HttpSink {
                     let secret =
                         read(source).await.map_err(|error| format!("`{name}` cannot be read: {error}"))?;
                     secrets.add(secret.expose());
+                    // Of an address that is a secret as a whole, receivers like to repeat a part.
+                    if let Ok(url) = address(&secret) {
+                        secrets.add_all(Secrets::of_url(&url));
+                    }
                     json!(secret.expose())
                 }
             };
@@ -198,8 +201,11 @@ impl HttpSink {
     }
 }
 
-/// The body is longer than the foreign system takes.
-struct TooLong;
+impl Attempt<'_> {
+    fn give_up(&self, why: &str) -> Outcome {
+        Outcome::GiveUp { why: self.secrets.blot_out(why) }
+    }
+}
 
 /// Once for each item, or once.
 pub(super) fn each(step: &Step, facts: &Facts) -> Result<Vec<Option<minijinja::Value>>, String> {
@@ -215,37 +221,29 @@ pub(super) fn each(step: &Step, facts: &Facts) -> Result<Vec<Option<minijinja::V
 /// What an answer means, and what is remembered of it.
 fn take_in(
     step: &Step,
+    lost_answer: LostAnswer,
     progress: &mut Progress,
     answer: &Answer,
     secrets: &Secrets,
 ) -> Result<Next, Outcome> {
-    let json: Json = serde_json::from_str(&answer.text).unwrap_or_else(|_| json!(answer.text));
-    progress.facts =
-        progress.facts.with_json("answer", json).with_json("status_code", json!(answer.status.as_u16()));
+    let json = serde_json::from_str::<Json>(&answer.text);
+    let is_json = json.is_ok();
+    progress.facts = progress
+        .facts
+        .with_json("answer", json.unwrap_or_else(|_| json!(answer.text)))
+        .with_json("status_code", json!(answer.status.as_u16()));
     judge(&step.verdicts, &progress.facts, answer, secrets)?;
     progress.note = answer.note(secrets);
-    let template_failed = |what: &str, why: String| {
-        // It was taken, and its answer is not what the definition expects: to send it again would say it twice.
-        tracing::error!(what, why = secrets.blot_out(&why), "an answer was not understood");
+    let unclear = |what: &str, why: &str| {
+        let cut = if answer.whole { "" } else { "; the answer is not whole" };
+        Outcome::retry(secrets.blot_out(&format!("`{what}`: {why}{cut}")))
     };
+    let mut unread = None;
     if let Some(find) = &step.find {
-        let found = find.among.items(&progress.facts).and_then(|items| {
-            for item in items {
-                if find.matching.holds(&progress.facts.with("item", item.clone()))? {
-                    return Ok(Some(item));
-                }
-            }
-            Ok(None)
-        });
-        match found {
-            Ok(found) => {
-                progress.facts = progress.facts.with("found", found.unwrap_or(minijinja::Value::from(())))
-            }
-            // Whether it is there must be known before it is created once more.
-            Err(why) => {
-                let cut = if answer.whole { "" } else { " (the answer is too long)" };
-                return Err(Outcome::retry(secrets.blot_out(&format!("`find`: {why}{cut}"))));
-            }
+        match found(find, &progress.facts) {
+            _ if !is_json => unread = Some(unclear("find", "the answer is no JSON")),
+            Ok(found) => progress.facts = progress.facts.with("found", found.unwrap_or(minijinja::Value::from(()))),
+            Err(why) => unread = Some(unclear("find", &why)),
         }
     }
     if let Some(stand_down) = &step.stand_down
@@ -254,6 +252,10 @@ fn take_in(
         let what = stand_down.what.text(&progress.facts).unwrap_or_else(|why| why);
         return Err(Outcome::StandDown { what: secrets.blot_out(&what) });
     }
+    // Whether it is there must be known before it is created once more.
+    if let Some(unread) = unread {
+        return Err(unread);
+    }
     for (name, value) in &step.capture {
         match name.text(&progress.facts).and_then(|name| Ok((name, value.value(&progress.facts)?))) {
             Ok((name, Some(value))) if !value.is_null() => {
@@ -261,21 +263,36 @@ fn take_in(
                 progress.remembered.values.insert(name, text);
             }
             Ok(_) => {}
-            Err(why) => template_failed("capture", why),
+            // It was taken, and what later messages need of its answer is not there.
+            Err(why) if lost_answer == LostAnswer::Visible => {
+                tracing::error!(what = "capture", why = secrets.blot_out(&why), "an answer was not understood");
+            }
+            // The next attempt finds it there.
+            Err(why) => return Err(unclear("capture", &why)),
         }
     }
     progress.facts = progress.facts.with_json("captured", json!(progress.remembered.values));
     if let Some((condition, id)) = &step.done_if {
         match condition.holds(&progress.facts) {
+            _ if !is_json => return Err(unclear("done_if", "the answer is no JSON")),
             Ok(true) => {
                 let id = id.as_ref().and_then(|id| id.text(&progress.facts).ok()).filter(|id| !id.is_empty());
                 return Ok(Next::Done(id));
             }
             Ok(false) => {}
-            Err(why) => return Err(Outcome::retry(secrets.blot_out(&format!("`done_if`: {why}")))),
+            Err(why) => return Err(unclear("done_if", &why)),
         }
     }
     Ok(Next::Step)
+}
+
+fn found(find: &Find, facts: &Facts) -> Result<Option<minijinja::Value>, String> {
+    for item in find.among.items(facts)? {
+        if find.matching.holds(&facts.with("item", item.clone()))? {
+            return Ok(Some(item));
+        }
+    }
+    Ok(None)
 }
 
 fn judge(verdicts: &Verdicts, facts: &Facts, answer: &Answer, secrets: &Secrets) -> Result<(), Outcome> {
@@ -298,8 +315,12 @@ fn judge(verdicts: &Verdicts, facts: &Facts, answer: &Answer, secrets: &Secrets)
         (false, true) => true,
         (false, false) => answer.may_heal() || verdicts.retry_if.as_ref().is_some_and(holds),
     };
+    let said = || {
+        let seconds = verdicts.wait.as_ref()?.value(facts).ok()??.as_f64()?;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
     Err(match may_heal {
-        true => Outcome::Retry { why, wait: answer.wait },
+        true => Outcome::Retry { why, wait: answer.wait.or_else(said) },
         false => Outcome::GiveUp { why },
     })
 }

@@ -136,6 +136,10 @@ fn environment() -> Environment<'static> {
     environment.add_filter("cut_bytes", cut_bytes);
     environment.add_filter("time", time);
     environment.add_filter("unix", unix);
+    environment.add_filter("later", later);
+    environment.add_filter("percent", percent);
+    environment.add_filter("number", number);
+    environment.add_filter("no_mention", no_mention);
     environment.add_filter("escape_slack", escape_slack);
     environment.add_filter("escape_markdown", escape_markdown);
     environment.add_filter("base64", |text: &str| STANDARD.encode(text));
@@ -179,6 +183,34 @@ fn unix(text: &str) -> Result<i64, Error> {
     Ok(parsed(text)?.as_millis().div_euclid(1000))
 }
 
+/// The same time so many seconds later; earlier where that is negative.
+fn later(text: &str, seconds: i64) -> Result<String, Error> {
+    let at = parsed(text)?.as_millis().saturating_add(seconds.saturating_mul(1000));
+    Ok(Timestamp::from_millis(at).to_rfc3339())
+}
+
+/// One part of an address: whatever would end it or change its meaning is encoded (RFC 3986, 2.3).
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        match byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            true => encoded.push(char::from(byte)),
+            false => write!(encoded, "%{byte:02X}").expect("a String takes any text"),
+        }
+        encoded
+    })
+}
+
+/// A text that is a whole number as that number; any other stays what it is.
+fn number(text: &str) -> Value {
+    text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from)
+}
+
+/// `@everyone` and the like call people; a word joiner within breaks them and is not seen.
+fn no_mention(text: &str) -> String {
+    text.replace('@', "@\u{2060}")
+}
+
 /// As Slack and Google Chat want text: three characters stand for something else.
 fn escape_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -192,12 +224,8 @@ fn escape_markdown(text: &str) -> String {
             escaped.push('\\');
         }
         escaped.push(c);
-        // `@everyone` and the like call people; a word joiner within breaks them and is not seen.
-        if c == '@' {
-            escaped.push('\u{2060}');
-        }
     }
-    escaped
+    no_mention(&escaped)
 }
 
 #[cfg(test)]
@@ -233,6 +261,11 @@ mod tests {
         check("{{ 'a <b> & c' | escape_slack }}", json!("a &lt;b&gt; &amp; c"));
         check("{{ '*a* @here' | escape_markdown }}", json!("\\*a\\* @\u{2060}here"));
         check("{{ 'a:b' | base64 }}", json!("YTpi"));
+        check("{{ at | later(-60) }}", json!("2023-02-01T14:09:00.000Z"));
+        check("{{ 'a b/ü?' | percent }}", json!("a%20b%2F%C3%BC%3F"));
+        check("{{ '17' | number }}", json!(17));
+        check("{{ 'c17' | number }}", json!("c17"));
+        check("{{ 'ask @here' | no_mention }}", json!("ask @\u{2060}here"));
     }
 
     #[test]

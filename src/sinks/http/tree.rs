@@ -20,7 +20,8 @@ pub enum Tree {
     List(Vec<Tree>),
     /// An object; an entry whose value is left out is not there.
     Map(Vec<(String, Tree)>),
-    /// One entry for each item of a list; `$each`, with `$key` an object, without it a list.
+    /// One entry for each item of a list; `$each`, with `$key` an object, without it a list, whose entries take its place
+    /// where it stands in another list.
     Each {
         /// The list.
         items: Condition,
@@ -45,8 +46,14 @@ impl Tree {
             Self::Fixed(json) => Some(json.clone()),
             Self::Value(template) => template.value(facts)?,
             Self::List(items) => {
-                let items = items.iter().map(|item| item.json(facts)).collect::<Result<Vec<_>, _>>()?;
-                Some(Json::Array(items.into_iter().flatten().collect()))
+                let mut list = Vec::new();
+                for item in items {
+                    match (item, item.json(facts)?) {
+                        (Self::Each { key: None, .. }, Some(Json::Array(entries))) => list.extend(entries),
+                        (_, value) => list.extend(value),
+                    }
+                }
+                Some(Json::Array(list))
             }
             Self::Map(entries) => {
                 let mut map = Map::new();
@@ -110,6 +117,10 @@ mod tests {
             ("map".into(), each(mapped, Some("{{ item.target }}"), value("{{ item.status }}"))),
             ("list".into(), each(mapped, None, Tree::Map(vec![("id".into(), value("{{ item.target }}"))]))),
             (
+                "spliced".into(),
+                Tree::List(vec![value("first"), each(mapped, None, value("{{ item.target }}")), value("{{ omit }}")]),
+            ),
+            (
                 "if".into(),
                 Tree::If {
                     condition: Condition::new("on").expect("it"),
@@ -119,7 +130,7 @@ mod tests {
         ]);
         let expected = json!({
             "name": "\"quoted\", {braced}\n", "fixed": 5, "map": {"x1": "ok", "x2": "bad"},
-            "list": [{"id": "x1"}, {"id": "x2"}],
+            "list": [{"id": "x1"}, {"id": "x2"}], "spliced": ["first", "x1", "x2"],
         });
         assert_eq!(tree.json(&facts), Ok(Some(expected)));
     }
