@@ -441,7 +441,10 @@ fn special_tree(node: &Node, entries: &[(tree::Scalar, Node)], reader: &Reader) 
     match text("$if") {
         Some(holds) => Some(Tree::If { condition: condition(&holds, reader)?, then: tree("$then")? }),
         None => {
-            reader.error(&node.at, "this needs `$each` or `$if`");
+            // A key that is misspelt is told already.
+            if entries.iter().all(|(key, _)| known.contains(&key.value.as_str())) {
+                reader.error(&node.at, "this needs `$each` or `$if`");
+            }
             None
         }
     }

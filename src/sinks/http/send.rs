@@ -305,7 +305,8 @@ fn judge(verdicts: &Verdicts, facts: &Facts, answer: &Answer, secrets: &Secrets)
     if success && verdicts.ok_if.as_ref().is_none_or(holds) {
         return Ok(());
     }
-    let said = verdicts.why.as_ref().and_then(|why| why.text(facts).ok()).filter(|why| !why.is_empty());
+    let said = verdicts.why.as_ref().and_then(|why| why.text(facts).ok());
+    let said = said.map(|why| why.trim().to_owned()).filter(|why| !why.is_empty());
     let why = match said {
         Some(said) => secrets.blot_out(&format!("answered {code}: {said}")),
         None => answer.why(secrets),

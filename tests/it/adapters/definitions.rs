@@ -66,7 +66,7 @@ fn a_definition_that_is_wrong_is_told_where() {
     check("  open:", "  opne:", "own.yml:5:3: there is no operation `opne`");
     check("    json:", "    success: 99\n    json:", "own.yml:7:14: `99` is no status of HTTP");
     check("\"{{ title }}\"", "{$each: components}", "own.yml:8:14: this needs `$value`");
-    check("\"{{ title }}\"", "{$eech: components, $value: 1}", "own.yml:8:15: unknown key `$eech`");
+    check("\"{{ title }}\"", "{$eech: components, $value: 1}", "own.yml:8:15: this has no key `$eech`");
     check("    json:", "    method: post\n    json:", "own.yml:7:13: `post` is no method");
     check("required: true, secret: true", "secret: true, default: x", "own.yml:3:10: the secret `token` cannot have a default");
     check("    json:", "    adopts: it\n    json:", "it needs `done_if`");

@@ -35,6 +35,9 @@ pub struct Making {
     settings: Vec<String>,
     own: Option<String>,
     links: Links,
+    /// Lines of the sink that are no settings.
+    lines: String,
+    files: Vec<(String, String)>,
 }
 
 /// A sink of `adapter`; `settings` are lines such as `page: p1`. `FILE:text` as a value becomes a file that holds the text.
@@ -45,6 +48,8 @@ pub fn sink(adapter: &str, audience: Audience, settings: &[&str]) -> Making {
         settings: settings.iter().map(|line| (*line).to_owned()).collect(),
         own: None,
         links: Links::default(),
+        lines: String::new(),
+        files: Vec::new(),
     }
 }
 
@@ -76,6 +81,7 @@ impl Making {
     pub fn load(&self) -> (Result<Vec<SinkSettings>, String>, TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it is written");
+        self.files.iter().for_each(|(name, text)| put(name, text));
         let mut settings = String::new();
         for (number, line) in self.settings.iter().enumerate() {
             match line.split_once(": FILE:") {
@@ -98,11 +104,15 @@ impl Making {
             Audience::Customers => "customers",
             Audience::Responders => "responders",
         };
+        // Those that a definition describes know components by their own names.
+        let rest = match self.lines.as_str() {
+            "" => "    timeout: 2s\n    components: {crm: '11', desk: '12'}\n",
+            lines => lines,
+        };
         let config = format!(
             "scrape_configs:\n  - {{job_name: a, static_configs: [{{targets: ['127.0.0.1:9']}}]}}\n{adapters}\
              components:\n  - {{id: crm, name: CRM, group: Blip Platform}}\n  - {{id: desk, name: Desk}}\n  - {{id: bots, name: Bots}}\n\
-             sinks:\n  - name: there\n    adapter: {}\n    audience: {audience}\n    timeout: 2s\n{settings}    \
-             components: {{crm: '11', desk: '12'}}\n",
+             sinks:\n  - name: there\n    adapter: {}\n    audience: {audience}\n{settings}{rest}",
             self.adapter,
         );
         put("fogsignal.yml", &config);
@@ -119,6 +129,20 @@ impl Making {
         };
         (loaded, folder)
     }
+}
+
+/// A generic webhook.
+pub fn webhook(audience: Audience, url: &str, secret: &str) -> Journey {
+    let lines = format!("    url: {url}/hook\n    secret_file: secret\n");
+    plain("webhook", audience, &lines, &[("secret", secret)])
+}
+
+/// A sink that needs keys of its own.
+pub fn plain(adapter: &str, audience: Audience, lines: &str, files: &[(&str, &str)]) -> Journey {
+    let mut making = sink(adapter, audience, &[]);
+    making.lines = lines.to_owned();
+    making.files.extend(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    making.build()
 }
 
 pub fn at(minutes: i64) -> Timestamp {

@@ -1,7 +1,11 @@
 //! The adapters that we ship, each against a strict imitation of its foreign system, built the way users build them:
 //! from a configuration.
 
+mod cachet;
 mod definitions;
 mod journey;
+mod pagerduty;
 mod server;
+mod slack;
 mod statuspage;
+mod webhook;
