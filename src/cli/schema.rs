@@ -1,4 +1,4 @@
-//! `fogsignal schema config|rules|replay`: JSON Schemas for editors and checks.
+//! `fogsignal schema config|rules|adapter|replay`: JSON Schemas for editors and checks.
 
 use std::process::ExitCode;
 
@@ -19,6 +19,8 @@ enum Kind {
     Config,
     /// Rule files.
     Rules,
+    /// Definitions of adapters.
+    Adapter,
     /// What `fogsignal replay --format json` prints.
     Replay,
 }
@@ -28,6 +30,7 @@ pub fn schema(arguments: &SchemaArguments) -> anyhow::Result<ExitCode> {
     let schema = match arguments.kind {
         Kind::Config => schemas::config(),
         Kind::Rules => schemas::rules(),
+        Kind::Adapter => schemas::adapter(),
         Kind::Replay => crate::replay::schema(),
     };
     println!("{}", serde_json::to_string_pretty(&schema)?);

@@ -6,7 +6,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::raw::RawConfig;
+use super::raw::{RawConfig, RawDefinition};
 
 pub use super::rule_schema::rules;
 
@@ -14,6 +14,12 @@ pub use super::rule_schema::rules;
 pub fn config() -> Value {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawConfig>();
     titled(schema.to_value(), "Fogsignal configuration")
+}
+
+/// The schema of a file that describes a foreign system.
+pub fn adapter() -> Value {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawDefinition>();
+    titled(schema.to_value(), "Fogsignal adapter")
 }
 
 fn titled(mut schema: Value, title: &str) -> Value {
@@ -40,5 +46,6 @@ mod tests {
     fn the_schemas_in_docs_are_current() {
         check("fogsignal.schema.json", &config());
         check("rules.schema.json", &rules());
+        check("adapter.schema.json", &adapter());
     }
 }

@@ -8,6 +8,48 @@ use fogsignal::delivery::Audience;
 
 use super::journey::sink;
 
+/// A file of the project.
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("the file is there")
+}
+
+#[test]
+fn the_example_of_the_manual_works() {
+    let manual = document("docs/adapters.md");
+    let examples = manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let definitions: Vec<&str> = examples.filter(|example| example.starts_with("adapter:")).collect();
+    assert_eq!(definitions.len(), 1);
+    let settings = ["token: FILE:secret", "url: https://board.example"];
+    let making = sink("notice-board", Audience::Customers, &settings).defined_by(definitions[0]);
+    assert!(making.load().0.is_ok(), "{:?}", making.load().0.err());
+}
+
+#[test]
+fn the_table_of_the_manual_says_what_the_definitions_say() {
+    let manual = document("docs/adapters.md");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sinks");
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("a text");
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).expect("the key is there").trim();
+        let name = value("adapter:");
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` | "))).expect("a row");
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let audience = match (text.contains("\n  open:"), text.contains("\n  page:")) {
+            (true, true) => "both",
+            (true, false) => "customers",
+            _ => "responders",
+        };
+        assert_eq!(cells[1], audience, "{name}");
+        let settings = text.split("\nsettings:\n").nth(1).expect("settings").lines().take_while(|line| line.starts_with(' '));
+        let settings: Vec<String> = settings
+            .filter_map(|line| line.trim().split_once(": ").map(|(key, about)| (key, about.contains("required: true"))))
+            .map(|(key, required)| if required { format!("**`{key}`**") } else { format!("`{key}`") })
+            .collect();
+        assert_eq!(cells[2], settings.join(", "), "{name}");
+        assert!(cells[4].starts_with(value("lost_answer:")), "{name}");
+    }
+}
+
 const OWN: &str = r#"adapter: mine
 settings:
   token: {about: a token, required: true, secret: true}

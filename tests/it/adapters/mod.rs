@@ -3,9 +3,12 @@
 
 mod cachet;
 mod definitions;
+mod email;
 mod journey;
+mod own;
 mod pagerduty;
 mod server;
 mod slack;
 mod statuspage;
+mod table;
 mod webhook;
