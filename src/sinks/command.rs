@@ -6,6 +6,7 @@
 //! Not:  no shell: arguments are passed as they are written. Nothing of the message is on the command line.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -21,6 +22,8 @@ use super::body::{Links, body};
 const OUTPUT_READ_BYTES: u64 = 1024;
 /// Exit codes that say that the same message will never be taken.
 const NEVER: [i32; 2] = [64, 65];
+/// So long is waited for the rest of what it printed. What it left running may keep the pipes open for ever.
+const LATE_OUTPUT: Duration = Duration::from_millis(500);
 
 /// Starts one program a message.
 pub(super) struct CommandSink {
@@ -71,8 +74,17 @@ async fn run(mut child: Child, body: Vec<u8>) -> Outcome {
             let _ = stdin.write_all(&body).await;
         }
     };
-    let ((), said, complained) = tokio::join!(write, beginning(stdout), beginning(stderr));
-    let status = match child.wait().await {
+    let printed = async { tokio::join!(write, beginning(stdout), beginning(stderr)) };
+    tokio::pin!(printed);
+    let (status, printed) = tokio::select! {
+        all = &mut printed => (child.wait().await, all),
+        status = child.wait() => {
+            // Its exit code counts, whoever else still holds its pipes.
+            (status, tokio::time::timeout(LATE_OUTPUT, printed).await.unwrap_or_default())
+        }
+    };
+    let ((), said, complained) = printed;
+    let status = match status {
         Ok(status) => status,
         Err(error) => return Outcome::retry(format!("its end cannot be waited for: {error}")),
     };
@@ -110,8 +122,6 @@ impl Sink for CommandSink {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::delivery::samples::{at, delivery, sink};
 
@@ -141,6 +151,12 @@ mod tests {
         assert!(matches!(run("exit 65", LONG).await, Outcome::GiveUp { .. }));
         assert!(matches!(run("kill -9 $$", LONG).await, Outcome::Retry { .. }));
         assert!(matches!(run("exit 0", LONG).await, Outcome::Delivered { .. }), "it need not read");
+    }
+
+    #[tokio::test]
+    async fn what_it_leaves_running_does_not_hold_it_up() {
+        let outcome = run("sleep 600 & exit 0", LONG).await;
+        assert!(matches!(outcome, Outcome::Delivered { .. }), "{outcome:?}");
     }
 
     #[tokio::test]

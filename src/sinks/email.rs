@@ -49,7 +49,12 @@ impl EmailSink {
             Ok(transport) => transport,
             Err(why) => return Outcome::retry(why),
         };
-        match transport.send(mail).await {
+        // The library's own limit is one for each command.
+        let sent = tokio::time::timeout(self.settings.timeout, transport.send(mail));
+        let Ok(sent) = sent.await else {
+            return Outcome::retry(format!("not taken within {:?}", self.settings.timeout));
+        };
+        match sent {
             Ok(answer) => {
                 let lines: Vec<&str> = answer.message().collect();
                 Outcome::delivered(format!("{} {}", answer.code(), lines.join(" ")))

@@ -73,7 +73,11 @@ fn append(settings: &FileSettings, line: &[u8]) -> io::Result<()> {
         // What is there of the line goes again; if that fails too, the next write sees it.
         let _ = file.set_len(length);
     }
-    written
+    // The name of a new file must be on the disk too.
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if length == 0 && written.is_ok() => File::open(folder)?.sync_all(),
+        _ => written,
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -34,7 +34,8 @@ fn the_table_of_the_manual_says_what_the_definitions_say() {
         let name = value("adapter:");
         let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` | "))).expect("a row");
         let cells: Vec<&str> = row.split(" | ").collect();
-        let audience = match (text.contains("\n  open:"), text.contains("\n  page:")) {
+        let operations = text.split("\noperations:").nth(1).expect("operations");
+        let audience = match (operations.contains("\n  open:"), operations.contains("\n  page:")) {
             (true, true) => "both",
             (true, false) => "customers",
             _ => "responders",

@@ -173,6 +173,14 @@ async fn what_the_server_says_is_heard() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+    let address = listener.local_addr().expect("a bound listener has an address").to_string();
+    let (why, _) = retried(at(&address, Audience::Customers).send(posts().remove(0)).await);
+    assert!(why.contains("within 2s") || why.contains("timed out") || why.contains("timeout"), "{why}");
+}
+
+#[tokio::test]
 async fn the_same_mail_has_the_same_name_on_each_attempt_and_a_server_that_is_away_is_tried_again() {
     let (server, address) = MailServer::start().await;
     let mut journey = at(&address, Audience::Responders);

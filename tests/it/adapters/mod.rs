@@ -5,6 +5,7 @@ mod cachet;
 mod definitions;
 mod email;
 mod journey;
+mod local;
 mod own;
 mod pagerduty;
 mod server;
