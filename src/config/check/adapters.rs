@@ -134,7 +134,8 @@ fn read_file(
     asked: &At<String>,
     cx: &Context<'_>,
 ) -> Result<(Option<String>, Option<Definition>), Problems> {
-    let text = read_text(files, path, cx.reader.place(&asked.at)).map_err(|problem| Problems::from(*problem))?;
+    let text =
+        read_text(files, path, cx.reader.place(&asked.at)).map_err(|problem| Problems::from(*problem))?;
     let file = path.display().to_string();
     let (definition, problems) = parse(&file, &text);
     cx.reader.extend(problems);
@@ -192,7 +193,8 @@ fn definition(raw: RawDefinition, reader: &Reader) -> Option<Definition> {
         operations,
     };
     let audiences = [Audience::Customers, Audience::Responders];
-    let served: Vec<Audience> = audiences.into_iter().filter(|audience| definition.serves(*audience)).collect();
+    let served: Vec<Audience> =
+        audiences.into_iter().filter(|audience| definition.serves(*audience)).collect();
     // An operation that is misspelt is told already.
     if served.is_empty() && reader.errors() == 0 {
         reader.error(
@@ -378,8 +380,9 @@ fn fixed(node: &Node) -> Json {
         Content::Scalar(scalar) => typed(scalar),
         Content::List(items) => Json::Array(items.iter().map(fixed).collect()),
         Content::Map(entries) => {
-            let entry = |(key, value): &(tree::Scalar, Node)| (key.value.clone(), fixed(value));
-            Json::Object(entries.iter().map(entry).collect())
+            let entry =
+                |(key, value): &(tree::Scalar, Node)| Some((key.value.clone(), fixed(value, reader)?));
+            Json::Object(entries.iter().filter_map(entry).collect())
         }
     }
 }
@@ -402,17 +405,14 @@ fn body_tree(node: &Node, reader: &Reader) -> Option<Tree> {
         Content::Scalar(scalar) if !scalar.value.contains("{{") && !scalar.value.contains("{%") => {
             Tree::Fixed(Json::String(scalar.value.clone()))
         }
-        Content::Scalar(scalar) => {
-            Tree::Value(noted(Template::new(&scalar.value), &node.at, reader)?)
-        }
-        Content::List(items) => {
-            Tree::List(items.iter().filter_map(|item| body_tree(item, reader)).collect())
-        }
+        Content::Scalar(scalar) => Tree::Value(noted(Template::new(&scalar.value), &node.at, reader)?),
+        Content::List(items) => Tree::List(items.iter().filter_map(|item| body_tree(item, reader)).collect()),
         Content::Map(entries) if entries.iter().any(|(key, _)| key.value.starts_with('$')) => {
             special_tree(node, entries, reader)?
         }
         Content::Map(entries) => {
-            let entry = |(key, value): &(tree::Scalar, Node)| Some((key.value.clone(), body_tree(value, reader)?));
+            let entry =
+                |(key, value): &(tree::Scalar, Node)| Some((key.value.clone(), body_tree(value, reader)?));
             Tree::Map(entries.iter().filter_map(entry).collect())
         }
     })

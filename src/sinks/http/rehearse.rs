@@ -40,7 +40,8 @@ pub fn rehearse(settings: &HttpSettings, audience: Audience) -> Vec<Rehearsed> {
     let known = known_after_all(settings, audience, &links);
     for delivery in trial::every_kind(&name, audience) {
         for remembered in [&new, &known] {
-            let Some((name, operation)) = settings.definition.operation(&delivery.message, remembered, audience)
+            let Some((name, operation)) =
+                settings.definition.operation(&delivery.message, remembered, audience)
             else {
                 continue;
             };

@@ -130,7 +130,12 @@ impl HttpSink {
         Ok(Outcome::Delivered { answer: progress.note, remember: Some(progress.remembered), news: None })
     }
 
-    async fn step(&self, step: &Step, progress: &mut Progress, attempt: &Attempt<'_>) -> Result<Next, Outcome> {
+    async fn step(
+        &self,
+        step: &Step,
+        progress: &mut Progress,
+        attempt: &Attempt<'_>,
+    ) -> Result<Next, Outcome> {
         let definition = &self.settings.definition;
         let holds = step.when.as_ref().map_or(Ok(true), |when| when.holds(&progress.facts));
         if !holds.map_err(|why| attempt.give_up(&format!("`when`: {why}")))? {
@@ -152,7 +157,12 @@ impl HttpSink {
     }
 
     /// The step's request, with texts so short that its body is not too long. Steps before it are not made again.
-    fn fitting(&self, step: &Step, progress: &mut Progress, attempt: &Attempt<'_>) -> Result<Rendered, Outcome> {
+    fn fitting(
+        &self,
+        step: &Step,
+        progress: &mut Progress,
+        attempt: &Attempt<'_>,
+    ) -> Result<Rendered, Outcome> {
         let definition = &self.settings.definition;
         loop {
             let rendered = Rendered::new(definition, step, &progress.facts);
@@ -242,7 +252,9 @@ fn take_in(
     if let Some(find) = &step.find {
         match found(find, &progress.facts) {
             _ if !is_json => unread = Some(unclear("find", "the answer is no JSON")),
-            Ok(found) => progress.facts = progress.facts.with("found", found.unwrap_or(minijinja::Value::from(()))),
+            Ok(found) => {
+                progress.facts = progress.facts.with("found", found.unwrap_or(minijinja::Value::from(())))
+            }
             Err(why) => unread = Some(unclear("find", &why)),
         }
     }
@@ -265,7 +277,11 @@ fn take_in(
             Ok(_) => {}
             // It was taken, and what later messages need of its answer is not there.
             Err(why) if lost_answer == LostAnswer::Visible => {
-                tracing::error!(what = "capture", why = secrets.blot_out(&why), "an answer was not understood");
+                tracing::error!(
+                    what = "capture",
+                    why = secrets.blot_out(&why),
+                    "an answer was not understood"
+                );
             }
             // The next attempt finds it there.
             Err(why) => return Err(unclear("capture", &why)),

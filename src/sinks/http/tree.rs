@@ -118,7 +118,11 @@ mod tests {
             ("list".into(), each(mapped, None, Tree::Map(vec![("id".into(), value("{{ item.target }}"))]))),
             (
                 "spliced".into(),
-                Tree::List(vec![value("first"), each(mapped, None, value("{{ item.target }}")), value("{{ omit }}")]),
+                Tree::List(vec![
+                    value("first"),
+                    each(mapped, None, value("{{ item.target }}")),
+                    value("{{ omit }}"),
+                ]),
             ),
             (
                 "if".into(),

@@ -114,7 +114,14 @@ fn third(page: Shared) -> impl FnMut(&Seen) -> Result<Reply, String> + Send + 's
             }
             ("POST", ["incidents"]) => {
                 let known = [
-                    "name", "message", "status", "visible", "stickied", "notifications", "occurred_at", "components",
+                    "name",
+                    "message",
+                    "status",
+                    "visible",
+                    "stickied",
+                    "notifications",
+                    "occurred_at",
+                    "components",
                     "meta",
                 ];
                 only(body, &known)?;
@@ -151,10 +158,11 @@ fn third(page: Shared) -> impl FnMut(&Seen) -> Result<Reply, String> + Send + 's
                     return Err("only the newest is of interest".to_owned());
                 }
                 let newest = page.updates.iter().rev().find(|(of, _)| of == id);
-                let shown = |update: &Value| {
-                    json!({"attributes": {"message": update["message"], "status": {"value": update["status"]}}})
-                };
-                Ok(Reply::json(200, &json!({"data": newest.iter().map(|(_, update)| shown(update)).collect::<Vec<_>>()})))
+                let shown = |update: &Value| json!({"attributes": {"message": update["message"], "status": {"value": update["status"]}}});
+                Ok(Reply::json(
+                    200,
+                    &json!({"data": newest.iter().map(|(_, update)| shown(update)).collect::<Vec<_>>()}),
+                ))
             }
             other => Err(format!("no such operation: {other:?}")),
         }
@@ -178,7 +186,11 @@ async fn an_incident_lives_there_as_it_does_here() {
             delivered(&journey.send(message).await);
             let page = page.lock().expect("no test panics in here");
             assert_eq!(page.incidents.len(), 1);
-            assert_eq!((&page.incidents[0]["status"], page.components["11"]), (&json!(status), crm), "{adapter}");
+            assert_eq!(
+                (&page.incidents[0]["status"], page.components["11"]),
+                (&json!(status), crm),
+                "{adapter}"
+            );
         }
         delivered(&journey.test().await);
         server.assert_clean();
@@ -255,7 +267,12 @@ async fn each_refusal_means_what_the_documentation_says() {
         }
         for status in [400, 401, 403, 422] {
             // A refused component is passed over; the incident's refusal is not.
-            server.moods([404, 404, status].map(|status| Mood::Refuse(status, None)).into_iter().skip(usize::from(adapter == "cachet-v2")));
+            server.moods(
+                [404, 404, status]
+                    .map(|status| Mood::Refuse(status, None))
+                    .into_iter()
+                    .skip(usize::from(adapter == "cachet-v2")),
+            );
             assert!(given_up(journey.send(first.clone()).await).contains(&status.to_string()));
         }
     }

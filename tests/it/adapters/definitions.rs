@@ -30,7 +30,9 @@ fn the_table_of_the_manual_says_what_the_definitions_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sinks");
     for entry in fs::read_dir(folder).expect("the folder is there") {
         let text = fs::read_to_string(entry.expect("an entry").path()).expect("a text");
-        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).expect("the key is there").trim();
+        let value = |key: &str| {
+            text.lines().find_map(|line| line.strip_prefix(key)).expect("the key is there").trim()
+        };
         let name = value("adapter:");
         let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` | "))).expect("a row");
         let cells: Vec<&str> = row.split(" | ").collect();
@@ -41,9 +43,16 @@ fn the_table_of_the_manual_says_what_the_definitions_say() {
             _ => "responders",
         };
         assert_eq!(cells[1], audience, "{name}");
-        let settings = text.split("\nsettings:\n").nth(1).expect("settings").lines().take_while(|line| line.starts_with(' '));
+        let settings = text
+            .split("\nsettings:\n")
+            .nth(1)
+            .expect("settings")
+            .lines()
+            .take_while(|line| line.starts_with(' '));
         let settings: Vec<String> = settings
-            .filter_map(|line| line.trim().split_once(": ").map(|(key, about)| (key, about.contains("required: true"))))
+            .filter_map(|line| {
+                line.trim().split_once(": ").map(|(key, about)| (key, about.contains("required: true")))
+            })
             .map(|(key, required)| if required { format!("**`{key}`**") } else { format!("`{key}`") })
             .collect();
         assert_eq!(cells[2], settings.join(", "), "{name}");
@@ -87,7 +96,8 @@ fn every_definition_that_we_ship_loads_without_a_word() {
         let of_it: Vec<&str> = told.lines().filter(|line| line.contains("own.yml")).collect();
         assert!(of_it.is_empty(), "{name}: {of_it:#?}");
         // And as the one of the program.
-        let told = sink(&name, Audience::Customers, &["x: y"]).load().0.expect_err("the setting is not known");
+        let told =
+            sink(&name, Audience::Customers, &["x: y"]).load().0.expect_err("the setting is not known");
         assert!(told.contains(&format!("the adapter `{name}` has no setting `x`")), "{name}: {told}");
         names.insert(name);
     }
@@ -102,15 +112,31 @@ fn a_definition_that_is_wrong_is_told_where() {
         let told = problems(&OWN.replacen(from, to, 1));
         assert!(told.contains(expected) && told.lines().count() == 1, "{from} → {to}:\n{told}");
     };
-    check("{{ title }}", "{{ titel }}", "own.yml:6:5: the operation `open` does not work: `title`: `titel` gives nothing");
-    check("{{ settings.token }}", "{{ settings.tokn }}", "own.yml:6:5: the operation `open` does not work: `url`");
-    check("{{ title }}", "{{ title | uper }}", "own.yml:6:5: the operation `open` does not work: `title`: filter uper is unknown");
+    check(
+        "{{ title }}",
+        "{{ titel }}",
+        "own.yml:6:5: the operation `open` does not work: `title`: `titel` gives nothing",
+    );
+    check(
+        "{{ settings.token }}",
+        "{{ settings.tokn }}",
+        "own.yml:6:5: the operation `open` does not work: `url`",
+    );
+    check(
+        "{{ title }}",
+        "{{ title | uper }}",
+        "own.yml:6:5: the operation `open` does not work: `title`: filter uper is unknown",
+    );
     check("    json:", "    jsn:", "own.yml:7:5: a step has no key `jsn`");
     check("  open:", "  opne:", "own.yml:5:3: there is no operation `opne`");
     check("    json:", "    success: 99\n    json:", "own.yml:7:14: `99` is no status of HTTP");
     check("\"{{ title }}\"", "{$each: components}", "own.yml:8:14: this needs `$value`");
     check("\"{{ title }}\"", "{$eech: components, $value: 1}", "own.yml:8:15: this has no key `$eech`");
     check("    json:", "    method: post\n    json:", "own.yml:7:13: `post` is no method");
-    check("required: true, secret: true", "secret: true, default: x", "own.yml:3:10: the secret `token` cannot have a default");
+    check(
+        "required: true, secret: true",
+        "secret: true, default: x",
+        "own.yml:3:10: the secret `token` cannot have a default",
+    );
     check("    json:", "    adopts: it\n    json:", "it needs `done_if`");
 }

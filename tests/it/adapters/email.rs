@@ -157,9 +157,11 @@ async fn what_the_server_says_is_heard() {
         let (why, _) = retried(journey.send(first.clone()).await);
         assert!(why.contains(&answer[10..]), "{why}");
     }
-    for (at, answer) in
-        [("MAIL", "550 5.7.1 not from you"), ("RCPT", "550 5.1.1 no such user"), ("DATA", "554 5.6.0 not that")]
-    {
+    for (at, answer) in [
+        ("MAIL", "550 5.7.1 not from you"),
+        ("RCPT", "550 5.1.1 no such user"),
+        ("DATA", "554 5.6.0 not that"),
+    ] {
         tell(at, answer);
         let why = given_up(journey.send(first.clone()).await);
         assert!(why.contains(&answer[10..]), "{why}");

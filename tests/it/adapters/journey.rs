@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fogsignal::config::{Sources, load_with};
 use fogsignal::delivery::{
-    Audience, ComponentNow, Delivery, Message, Outcome, Page, PageReason, Post, Remembered, SinkNews, Status, Tried,
+    Audience, ComponentNow, Delivery, Message, Outcome, Page, PageReason, Post, Remembered, SinkNews, Status,
+    Tried,
 };
 use fogsignal::incidents::{Impact, PostKind};
 use fogsignal::model::{ComponentId, ComponentStatus, DeliveryId, IncidentId, Severity, SinkName, Timestamp};
@@ -123,7 +124,9 @@ impl Making {
             problems.to_string().replace(&base, "")
         };
         let loaded = match loaded {
-            Ok((config, warnings)) if warnings.iter().all(|one| !one.to_string().contains("sink")) => Ok(config.sinks),
+            Ok((config, warnings)) if warnings.iter().all(|one| !one.to_string().contains("sink")) => {
+                Ok(config.sinks)
+            }
             Ok((_, warnings)) => Err(told(warnings)),
             Err(problems) => Err(told(problems)),
         };
@@ -214,7 +217,8 @@ fn components(crm: ComponentStatus) -> Vec<ComponentNow> {
 }
 
 /// A text that tries to be markup, a mention and a link in every language that the adapters speak.
-pub const HOSTILE: &str = "<!channel> @everyone *bold* [x](https://evil.example) <b>b</b> & `code` \"quoted\" \\ ünï\nline 2";
+pub const HOSTILE: &str =
+    "<!channel> @everyone *bold* [x](https://evil.example) <b>b</b> & `code` \"quoted\" \\ ünï\nline 2";
 
 pub fn post(number: u32, status: Status, crm: ComponentStatus) -> Message {
     let over = status == Status::Resolved;

@@ -16,7 +16,10 @@ async fn a_program_gets_the_message_and_its_exit_code_counts() {
     let outcome = run("cat").send(posts().remove(0)).await;
     let Outcome::Delivered { answer, .. } = &outcome else { panic!("{outcome:?}") };
     assert!(answer.starts_with("{\"type\":\"incident.opened\""), "{answer}");
-    assert_eq!(given_up(run("echo no; echo bad >&2; exit 65").send(posts().remove(0)).await), "exit status: 65: bad");
+    assert_eq!(
+        given_up(run("echo no; echo bad >&2; exit 65").send(posts().remove(0)).await),
+        "exit status: 65: bad"
+    );
     assert_eq!(retried(run("exit 75").send(posts().remove(0)).await).0, "exit status: 75");
     // What it leaves running holds its pipes, not us.
     delivered(&run("sleep 20 & exit 0").send(posts().remove(0)).await);
@@ -31,9 +34,7 @@ async fn a_file_has_a_line_for_each_message() {
         delivered(&journey.send(message).await);
     }
     let text = fs::read_to_string(path).expect("it is there");
-    let kinds: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["type"].clone())
-        .collect();
+    let kinds: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["type"].clone()).collect();
     assert_eq!(kinds, ["incident.opened", "incident.updated", "incident.resolved"]);
 }

@@ -22,7 +22,8 @@ fn board(notices: Notices) -> impl FnMut(&Seen) -> Result<Reply, String> + Send 
         }
         match seen.method.as_str() {
             "GET" if seen.path == "/notices" => {
-                let found: Vec<&Value> = notices.iter().filter(|notice| notice["label"] == seen.query("label")).collect();
+                let found: Vec<&Value> =
+                    notices.iter().filter(|notice| notice["label"] == seen.query("label")).collect();
                 Ok(Reply::json(200, &json!({"notices": found})))
             }
             "POST" => {
@@ -33,7 +34,8 @@ fn board(notices: Notices) -> impl FnMut(&Seen) -> Result<Reply, String> + Send 
             }
             "PUT" if seen.header("content-type") == "application/x-www-form-urlencoded" => {
                 let form = seen.body.as_str().ok_or("no form")?;
-                let url = reqwest::Url::parse(&format!("http://x/?{form}")).map_err(|error| error.to_string())?;
+                let url =
+                    reqwest::Url::parse(&format!("http://x/?{form}")).map_err(|error| error.to_string())?;
                 for (name, value) in url.query_pairs() {
                     notices[0][name.as_ref()] = json!(value);
                 }
@@ -65,7 +67,12 @@ async fn a_new_adapter_works_without_touching_the_program() {
     delivered(&journey.send(first).await);
     let notice = notices.lock().expect("no test panics in here")[0].clone();
     assert_eq!((&notice["columns"], &notice["until"]), (&json!(2), &json!(1_675_262_700)));
-    let rows = json!([["component", "state"], ["CRM", "degraded_performance"], ["Desk", "unknown"], ["Bots", "operational"]]);
+    let rows = json!([
+        ["component", "state"],
+        ["CRM", "degraded_performance"],
+        ["Desk", "unknown"],
+        ["Bots", "operational"]
+    ]);
     assert_eq!((&notice["rows"], notice.get("mitigated")), (&rows, None));
     delivered(&journey.send(second).await);
     let notice = notices.lock().expect("no test panics in here")[0].clone();

@@ -29,7 +29,10 @@ fn events(alerts: Arc<Mutex<Alerts>>) -> impl FnMut(&Seen) -> Result<Reply, Stri
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         let key = text("dedup_key");
         if text("routing_key") != "r0123456789abcdef0123456789abcdef" {
-            return Ok(Reply::json(400, &json!({"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid routing key"]})));
+            return Ok(Reply::json(
+                400,
+                &json!({"status": "invalid event", "message": "Event object is invalid", "errors": ["Invalid routing key"]}),
+            ));
         }
         if !(1..=255).contains(&key.len()) {
             return Err("dedup_key".to_owned());
@@ -48,7 +51,10 @@ fn events(alerts: Arc<Mutex<Alerts>>) -> impl FnMut(&Seen) -> Result<Reply, Stri
                     return Err("payload".to_owned());
                 }
                 for link in body["links"].as_array().ok_or("links")? {
-                    link["href"].as_str().filter(|href| href.starts_with("https://")).ok_or("a link without an address")?;
+                    link["href"]
+                        .as_str()
+                        .filter(|href| href.starts_with("https://"))
+                        .ok_or("a link without an address")?;
                 }
                 if known.is_none_or(|state| state == "resolved") {
                     alerts.opened += 1;
@@ -57,12 +63,15 @@ fn events(alerts: Arc<Mutex<Alerts>>) -> impl FnMut(&Seen) -> Result<Reply, Stri
             }
             // Dropped where nothing is open.
             action @ ("acknowledge" | "resolve") => {
-                let keys: Vec<&str> = body.as_object().ok_or("no object")?.keys().map(String::as_str).collect();
+                let keys: Vec<&str> =
+                    body.as_object().ok_or("no object")?.keys().map(String::as_str).collect();
                 if keys != ["dedup_key", "event_action", "routing_key"] {
                     return Err(format!("{keys:?}"));
                 }
                 if known.is_some_and(|state| state != "resolved") {
-                    alerts.by_key.insert(key.clone(), if action == "resolve" { "resolved" } else { "acknowledged" });
+                    alerts
+                        .by_key
+                        .insert(key.clone(), if action == "resolve" { "resolved" } else { "acknowledged" });
                 }
             }
             other => return Err(format!("event_action {other}")),
@@ -99,7 +108,8 @@ async fn a_page_is_opened_acknowledged_and_resolved_there() {
     assert_eq!(first["payload"]["summary"], "CRM is slow: Page 1: CrmErrors is firing");
     assert_eq!(first["payload"]["source"], "crm, desk, bots");
     assert_eq!(first["client_url"], "https://fog.example/incidents/1");
-    let links: Vec<&Value> = first["links"].as_array().expect("links").iter().map(|link| &link["text"]).collect();
+    let links: Vec<&Value> =
+        first["links"].as_array().expect("links").iter().map(|link| &link["text"]).collect();
     assert_eq!(links, ["Acknowledge in Fogsignal", "Runbook"]);
 }
 

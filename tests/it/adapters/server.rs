@@ -162,10 +162,11 @@ impl Server {
                 Reply::text(*status, &all)
             }
             Mood::Reset | Mood::Trickle => Reply::text(200, ""),
-            Mood::Well | Mood::LoseAnswer | Mood::HalfAnswer | Mood::WrongJson => (state.system)(seen).unwrap_or_else(|wrong| {
-                state.violations.push(format!("{}: {wrong}\n{:#}", seen.line(), seen.body));
-                Reply::text(400, &wrong)
-            }),
+            Mood::Well | Mood::LoseAnswer | Mood::HalfAnswer | Mood::WrongJson => (state.system)(seen)
+                .unwrap_or_else(|wrong| {
+                    state.violations.push(format!("{}: {wrong}\n{:#}", seen.line(), seen.body));
+                    Reply::text(400, &wrong)
+                }),
         };
         (mood, reply)
     }
@@ -187,7 +188,11 @@ impl Server {
             }
             Mood::WrongJson => {
                 let wrong = "<html>busy</html>";
-                let head = format!("HTTP/1.1 {} told\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", reply.status, wrong.len());
+                let head = format!(
+                    "HTTP/1.1 {} told\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    reply.status,
+                    wrong.len()
+                );
                 stream.write_all(format!("{head}{wrong}").as_bytes()).await
             }
             Mood::Trickle => {

@@ -7,9 +7,7 @@ use fogsignal::delivery::{Audience, Outcome, PageReason};
 use fogsignal::model::Severity;
 use serde_json::{Value, json};
 
-use super::journey::{
-    Journey, TOKEN, adopted, delivered, given_up, page, pages, posts, retried, sink,
-};
+use super::journey::{Journey, TOKEN, adopted, delivered, given_up, page, pages, posts, retried, sink};
 use super::server::{Mood, Reply, Seen, Server};
 
 /// No text may be markup: in `text` three characters are escaped, in blocks everything is plain.
@@ -31,12 +29,18 @@ fn checked(body: &Value) -> Result<(), String> {
         match block["type"].as_str() {
             Some("header") => plain(&block["text"], 150)?,
             Some("section") => plain(&block["text"], 3000)?,
-            Some("context") => block["elements"].as_array().ok_or("elements")?.iter().try_for_each(|e| plain(e, 300))?,
+            Some("context") => {
+                block["elements"].as_array().ok_or("elements")?.iter().try_for_each(|e| plain(e, 300))?
+            }
             Some("actions") => {
-                let buttons = block["elements"].as_array().filter(|all| !all.is_empty()).ok_or("no button")?;
+                let buttons =
+                    block["elements"].as_array().filter(|all| !all.is_empty()).ok_or("no button")?;
                 for button in buttons {
                     plain(&button["text"], 75)?;
-                    button["url"].as_str().filter(|url| url.starts_with("https://fog.example/")).ok_or("a button's url")?;
+                    button["url"]
+                        .as_str()
+                        .filter(|url| url.starts_with("https://fog.example/"))
+                        .ok_or("a button's url")?;
                 }
             }
             other => return Err(format!("a block of type {other:?}")),
@@ -128,7 +132,9 @@ fn workspace(channel: Arc<Mutex<Channel>>) -> impl FnMut(&Seen) -> Result<Reply,
                 if payload.values().any(|value| !value.is_string()) {
                     return Err("metadata".to_owned());
                 }
-                if !body["thread_ts"].is_null() && !channel.messages.iter().any(|m| m["ts"] == body["thread_ts"]) {
+                if !body["thread_ts"].is_null()
+                    && !channel.messages.iter().any(|m| m["ts"] == body["thread_ts"])
+                {
                     return say(json!({"ok": false, "error": "thread_not_found"}));
                 }
                 let mut message = body.clone();
@@ -166,7 +172,8 @@ fn headers_and_words(channel: &Arc<Mutex<Channel>>) -> (Vec<String>, usize) {
     let channel = channel.lock().expect("no test panics in here");
     let (words, top): (Vec<&Value>, Vec<&Value>) =
         channel.messages.iter().partition(|message| !message["thread_ts"].is_null());
-    let header = |message: &&Value| message["blocks"][0]["text"]["text"].as_str().unwrap_or_default().to_owned();
+    let header =
+        |message: &&Value| message["blocks"][0]["text"]["text"].as_str().unwrap_or_default().to_owned();
     (top.iter().map(header).collect(), words.len())
 }
 
@@ -217,7 +224,8 @@ async fn the_message_of_another_installation_is_not_ours() {
     let (mut journey, _server, channel) = start(Audience::Customers).await;
     let first = posts().remove(0);
     delivered(&journey.send(first.clone()).await);
-    channel.lock().expect("no test panics in here").messages[0]["metadata"]["event_payload"]["owner"] = json!("other");
+    channel.lock().expect("no test panics in here").messages[0]["metadata"]["event_payload"]["owner"] =
+        json!("other");
     let foreign = channel.lock().expect("no test panics in here").messages[0].clone();
     journey.remembered = fogsignal::delivery::Remembered::default();
     delivered(&journey.again(first).await);

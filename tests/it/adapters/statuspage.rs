@@ -7,9 +7,7 @@ use fogsignal::delivery::{Audience, Outcome, Status};
 use fogsignal::model::ComponentStatus;
 use serde_json::{Value, json};
 
-use super::journey::{
-    HOSTILE, Journey, TOKEN, adopted, delivered, given_up, post, posts, retried, sink,
-};
+use super::journey::{HOSTILE, Journey, TOKEN, adopted, delivered, given_up, post, posts, retried, sink};
 use super::server::{Mood, Reply, Seen, Server, nobody};
 
 type Incidents = Arc<Mutex<Vec<Value>>>;
@@ -59,7 +57,13 @@ fn checked(body: &Value) -> Result<Value, String> {
     let incident = &body["incident"];
     ensure(body.as_object().is_some_and(|body| body.len() == 1), "only `incident` stands in a body")?;
     let known = [
-        "name", "status", "impact_override", "body", "components", "deliver_notifications", "reminder_intervals",
+        "name",
+        "status",
+        "impact_override",
+        "body",
+        "components",
+        "deliver_notifications",
+        "reminder_intervals",
         "metadata",
     ];
     for key in incident.as_object().ok_or("`incident` is no object")?.keys() {
@@ -73,7 +77,8 @@ fn checked(body: &Value) -> Result<Value, String> {
     ensure(["none", "minor", "major", "critical"].contains(&text("impact_override")?), "impact_override")?;
     ensure(text("reminder_intervals")? == "[]", "reminder_intervals")?;
     ensure(incident["deliver_notifications"].is_boolean(), "deliver_notifications")?;
-    let statuses = ["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"];
+    let statuses =
+        ["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"];
     for (id, status) in incident["components"].as_object().ok_or("`components` is no map")? {
         ensure(["11", "12"].contains(&id.as_str()), "a component that is not on the page")?;
         ensure(status.as_str().is_some_and(|status| statuses.contains(&status)), "a component's status")?;
@@ -110,10 +115,21 @@ async fn an_incident_lives_there_as_it_does_here() {
     }
     server.assert_clean();
     let lines: Vec<String> = server.seen().iter().map(Seen::line).collect();
-    assert_eq!(lines, ["POST /v1/pages/p1/incidents", "PATCH /v1/pages/p1/incidents/sp0", "PATCH /v1/pages/p1/incidents/sp0"]);
-    let components: Vec<Value> = server.seen().iter().map(|seen| seen.body["incident"]["components"].clone()).collect();
+    assert_eq!(
+        lines,
+        [
+            "POST /v1/pages/p1/incidents",
+            "PATCH /v1/pages/p1/incidents/sp0",
+            "PATCH /v1/pages/p1/incidents/sp0"
+        ]
+    );
+    let components: Vec<Value> =
+        server.seen().iter().map(|seen| seen.body["incident"]["components"].clone()).collect();
     // What is unknown is left out, and so is what is not mapped.
-    assert_eq!(components, [json!({"11": "degraded_performance"}), json!({"11": "major_outage"}), json!({"11": "operational"})]);
+    assert_eq!(
+        components,
+        [json!({"11": "degraded_performance"}), json!({"11": "major_outage"}), json!({"11": "operational"})]
+    );
     let known = &all(&incidents)[0];
     assert_eq!((&known["status"], &known["impact_override"]), (&json!("resolved"), &json!("none")));
     let fogsignal = json!({
@@ -124,7 +140,11 @@ async fn an_incident_lives_there_as_it_does_here() {
     let shown = HOSTILE.replace('<', "‹").replace('>', "›");
     assert_eq!(known["updates"][0]["body"], json!(format!("Post 1: {shown}")));
     delivered(&journey.test().await);
-    assert_eq!(server.seen().last().map(Seen::line).as_deref(), Some("GET /v1/pages/p1"), "a trial changes nothing");
+    assert_eq!(
+        server.seen().last().map(Seen::line).as_deref(),
+        Some("GET /v1/pages/p1"),
+        "a trial changes nothing"
+    );
 }
 
 #[tokio::test]
@@ -228,14 +248,19 @@ async fn a_relapse_opens_the_same_incident_again() {
     retried(journey.send(relapse.clone()).await);
     delivered(&journey.again(relapse).await);
     let known = all(&incidents);
-    assert_eq!((known.len(), &known[0]["status"], known[0]["updates"].as_array().map(Vec::len)), (1, &json!("investigating"), Some(4)));
+    assert_eq!(
+        (known.len(), &known[0]["status"], known[0]["updates"].as_array().map(Vec::len)),
+        (1, &json!("investigating"), Some(4))
+    );
 }
 
 #[tokio::test]
 async fn each_refusal_means_what_the_documentation_says() {
     let (mut journey, server, incidents) = start().await;
     let first = posts().remove(0);
-    for (status, after, wait) in [(420, Some("7"), Some(7)), (429, Some("60"), Some(60)), (500, None, None), (503, None, None)] {
+    for (status, after, wait) in
+        [(420, Some("7"), Some(7)), (429, Some("60"), Some(60)), (500, None, None), (503, None, None)]
+    {
         server.moods([Mood::Refuse(status, after)]);
         let (why, waits) = retried(journey.send(first.clone()).await);
         assert!(why.contains(&status.to_string()), "{why}");

@@ -43,7 +43,9 @@ fn rows() -> Vec<Row> {
             adapter: "incident-io-alerts",
             audiences: PAGES,
             settings: &["token: FILE:tok-3f9a1c77", "source: src1", "url: URL"],
-            taken: || Reply::json(202, &json!({"status": "accepted", "message": "", "deduplication_key": "k"})),
+            taken: || {
+                Reply::json(202, &json!({"status": "accepted", "message": "", "deduplication_key": "k"}))
+            },
             check: incident_io_alerts,
             heals: &[],
             never: &[400, 401, 404, 422],
@@ -52,7 +54,12 @@ fn rows() -> Vec<Row> {
             adapter: "opsgenie",
             audiences: PAGES,
             settings: &["api_key: FILE:tok-3f9a1c77", "responders: [{type: team, name: ops}]", "url: URL"],
-            taken: || Reply::json(202, &json!({"result": "Request will be processed", "took": 0.3, "requestId": "r"})),
+            taken: || {
+                Reply::json(
+                    202,
+                    &json!({"result": "Request will be processed", "took": 0.3, "requestId": "r"}),
+                )
+            },
             check: opsgenie,
             heals: &[503],
             never: &[400, 401, 403, 422],
@@ -171,7 +178,9 @@ fn incident_io(seen: &Seen) -> Result<(), String> {
             text(&body["name"], 200)?;
             ensure(body["status_page_id"] == "sp1", "status_page_id")?;
         }
-        "POST /v2/status_page_incident_updates" => ensure(body["status_page_incident_id"] == "i1", "which incident")?,
+        "POST /v2/status_page_incident_updates" => {
+            ensure(body["status_page_incident_id"] == "i1", "which incident")?
+        }
         other => return Err(other.to_owned()),
     }
     no_markdown(text(&body["message"], 4096)?)?;
@@ -233,11 +242,17 @@ fn teams(seen: &Seen) -> Result<(), String> {
         }
     }
     let actions = attachment["content"]["actions"].as_array().ok_or("actions")?;
-    ensure(actions.iter().all(|action| action["type"] == "Action.OpenUrl" && action["url"].is_string()), "an action")
+    ensure(
+        actions.iter().all(|action| action["type"] == "Action.OpenUrl" && action["url"].is_string()),
+        "an action",
+    )
 }
 
 fn discord(seen: &Seen) -> Result<(), String> {
-    ensure(seen.line() == format!("POST /api/webhooks/1/{TOKEN}") && seen.query("wait") == "true", &seen.line())?;
+    ensure(
+        seen.line() == format!("POST /api/webhooks/1/{TOKEN}") && seen.query("wait") == "true",
+        &seen.line(),
+    )?;
     ensure(seen.body["allowed_mentions"] == json!({"parse": []}), "a mention could call somebody")?;
     let embed = &seen.body["embeds"][0];
     no_markdown(text(&embed["title"], 256)?)?;
@@ -255,7 +270,9 @@ fn mattermost(seen: &Seen) -> Result<(), String> {
     ensure(seen.body.get("channel").is_none(), "a channel that nobody named")?;
     let said = text(&seen.body["text"], 16_383)?;
     // Our own links are Markdown.
-    no_markdown(&said.replace("[Acknowledge](<https://fog", "").replace("[Open](<https://fog", "").replace(">)", ""))
+    no_markdown(
+        &said.replace("[Acknowledge](<https://fog", "").replace("[Open](<https://fog", "").replace(">)", ""),
+    )
 }
 
 fn telegram(seen: &Seen) -> Result<(), String> {
@@ -280,9 +297,17 @@ fn alertmanager(seen: &Seen) -> Result<(), String> {
     ensure(seen.line() == "POST /api/v2/alerts", &seen.line())?;
     for alert in seen.body.as_array().ok_or("no list")? {
         for map in [&alert["labels"], &alert["annotations"]] {
-            ensure(map.as_object().is_some_and(|map| map.values().all(Value::is_string)), "a value is no text")?;
+            ensure(
+                map.as_object().is_some_and(|map| map.values().all(Value::is_string)),
+                "a value is no text",
+            )?;
         }
-        let expected = [("team", "crm"), ("installation", "fogsignal"), ("incident", "INC-7"), ("alertname", "FogsignalIncident")];
+        let expected = [
+            ("team", "crm"),
+            ("installation", "fogsignal"),
+            ("incident", "INC-7"),
+            ("alertname", "FogsignalIncident"),
+        ];
         ensure(expected.iter().all(|(label, value)| alert["labels"][label] == *value), "labels")?;
         // A start after the end is refused with 400.
         ensure(text(&alert["startsAt"], 30)? <= text(&alert["endsAt"], 30)?, "it ends before it starts")?;
@@ -292,7 +317,10 @@ fn alertmanager(seen: &Seen) -> Result<(), String> {
 
 fn goalert(seen: &Seen) -> Result<(), String> {
     ensure(seen.line() == "POST /api/v2/generic/incoming" && seen.query("token") == TOKEN, &seen.line())?;
-    ensure(text(&seen.body["summary"], 1024)?.len() <= 1024 && seen.body["dedup"] == "fogsignal-INC-7", "dedup")?;
+    ensure(
+        text(&seen.body["summary"], 1024)?.len() <= 1024 && seen.body["dedup"] == "fogsignal-INC-7",
+        "dedup",
+    )?;
     match seen.body.get("action") {
         None => ensure(text(&seen.body["details"], 6144)?.len() <= 6144, "details"),
         Some(action) => ensure(action == "close", "action"),
@@ -351,7 +379,9 @@ async fn the_longest_texts_fit() {
             let long = format!("{HOSTILE} ").repeat(2000);
             match &mut first {
                 Message::Post(post) => (post.title, post.body) = (long.clone(), long),
-                Message::Page(page) => (page.title, page.summary, page.details) = (long.clone(), long.clone(), long),
+                Message::Page(page) => {
+                    (page.title, page.summary, page.details) = (long.clone(), long.clone(), long)
+                }
                 Message::Acknowledged { .. } => unreachable!("a life does not begin with it"),
             }
             let outcome = journey.send(first).await;
@@ -368,7 +398,12 @@ async fn each_refusal_means_what_the_documentation_says() {
         let mut journey = at(&row, row.audiences[0], &server.url());
         let first = life(row.audiences[0]).remove(0);
         server.moods([Mood::Refuse(429, Some("11"))]);
-        assert_eq!(retried(journey.send(first.clone()).await).1, Some(Duration::from_secs(11)), "{}", row.adapter);
+        assert_eq!(
+            retried(journey.send(first.clone()).await).1,
+            Some(Duration::from_secs(11)),
+            "{}",
+            row.adapter
+        );
         for status in row.heals.iter().chain(&[500]) {
             server.moods([Mood::Refuse(*status, None)]);
             retried(journey.send(first.clone()).await);
@@ -392,7 +427,9 @@ async fn each_refusal_means_what_the_documentation_says() {
 #[tokio::test]
 async fn the_first_post_at_incident_io_has_one_key_on_all_attempts_and_updates_are_looked_for() {
     let update = |message: &Value, status: &Value| json!({"message": message, "incident_status": status, "published_at": "2023-02-01T14:20:00Z"});
-    let mut updates = vec![json!({"message": "older", "incident_status": "identified", "published_at": "2023-02-01T14:10:00Z"})];
+    let mut updates = vec![
+        json!({"message": "older", "incident_status": "identified", "published_at": "2023-02-01T14:10:00Z"}),
+    ];
     let server = Server::start(move |seen: &Seen| {
         if seen.line() == "GET /v2/status_page_incidents/i1" {
             return Ok(Reply::json(200, &json!({"status_page_incident": {"id": "i1", "updates": updates}})));
@@ -410,7 +447,8 @@ async fn the_first_post_at_incident_io_has_one_key_on_all_attempts_and_updates_a
     server.moods([Mood::LoseAnswer]);
     retried(journey.send(first.clone()).await);
     delivered(&journey.again(first).await);
-    let keys: Vec<Value> = server.take_seen().iter().map(|seen| seen.body["idempotency_key"].clone()).collect();
+    let keys: Vec<Value> =
+        server.take_seen().iter().map(|seen| seen.body["idempotency_key"].clone()).collect();
     assert_eq!(keys, ["fogsignal-INC-7_e1_there", "fogsignal-INC-7_e1_there"]);
     server.moods([Mood::LoseAnswer]);
     retried(journey.send(second.clone()).await);
@@ -444,22 +482,33 @@ async fn a_new_severity_ends_the_alert_of_the_old_one_at_alertmanager() {
             alerts.map(one).collect()
         })
         .collect();
-    let row = |all: &[(&str, bool)]| all.iter().map(|(word, over)| ((*word).to_owned(), *over)).collect::<Vec<_>>();
-    assert_eq!(told, [row(&[("minor", false)]), row(&[("critical", false), ("minor", true)]), row(&[("critical", true)])]);
+    let row =
+        |all: &[(&str, bool)]| all.iter().map(|(word, over)| ((*word).to_owned(), *over)).collect::<Vec<_>>();
+    assert_eq!(
+        told,
+        [row(&[("minor", false)]), row(&[("critical", false), ("minor", true)]), row(&[("critical", true)])]
+    );
     server.assert_clean();
 }
 
 #[tokio::test]
 async fn what_asks_for_time_in_its_body_gets_it() {
     for (adapter, body) in [
-        ("telegram", json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 35}})),
+        (
+            "telegram",
+            json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 35}}),
+        ),
         ("discord", json!({"message": "You are being rate limited.", "retry_after": 35.0, "global": false})),
     ] {
         let row = rows().into_iter().find(|row| row.adapter == adapter).expect("a row");
         let server = start(&row).await;
         let mut journey = at(&row, Audience::Customers, &server.url());
         server.moods([Mood::Say(429, body)]);
-        assert_eq!(retried(journey.send(posts().remove(0)).await).1, Some(Duration::from_secs(35)), "{adapter}");
+        assert_eq!(
+            retried(journey.send(posts().remove(0)).await).1,
+            Some(Duration::from_secs(35)),
+            "{adapter}"
+        );
     }
 }
 

@@ -15,7 +15,8 @@ const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// As docs/webhook.md and docs/schema/webhook.schema.json have it.
 fn checked(seen: &Seen) -> Result<Reply, String> {
     let signed = [seen.header("webhook-id"), seen.header("webhook-timestamp"), ""].join(".");
-    let key = BASE64_STANDARD.decode(SECRET.trim_start_matches("whsec_")).map_err(|error| error.to_string())?;
+    let key =
+        BASE64_STANDARD.decode(SECRET.trim_start_matches("whsec_")).map_err(|error| error.to_string())?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| error.to_string())?;
     mac.update(signed.as_bytes());
     mac.update(&seen.bytes);
@@ -36,9 +37,11 @@ fn fits(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), Str
     let Some(rules) = schema.as_object() else { return Ok(()) };
     for (rule, wanted) in rules {
         let ok = match rule.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "examples" | "format" | "$comment" | "default" => true,
+            "$schema" | "$id" | "$defs" | "title" | "description" | "examples" | "format" | "$comment"
+            | "default" => true,
             "$ref" => {
-                let pointer = wanted.as_str().and_then(|name| name.strip_prefix('#')).ok_or("a reference elsewhere")?;
+                let pointer =
+                    wanted.as_str().and_then(|name| name.strip_prefix('#')).ok_or("a reference elsewhere")?;
                 let target = root.pointer(pointer).ok_or(format!("no {pointer}"))?;
                 fits(value, target, root, at)?;
                 true
@@ -62,7 +65,12 @@ fn fits(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), Str
             }
             "const" => value == wanted,
             "enum" => wanted.as_array().is_some_and(|all| all.contains(value)),
-            "required" => wanted.as_array().into_iter().flatten().filter_map(Value::as_str).all(|key| value.get(key).is_some()),
+            "required" => wanted
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .all(|key| value.get(key).is_some()),
             "properties" => {
                 for (key, schema) in wanted.as_object().into_iter().flatten() {
                     if let Some(value) = value.get(key) {
@@ -80,7 +88,8 @@ fn fits(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), Str
             }
             "oneOf" | "anyOf" => {
                 let all = wanted.as_array().ok_or("no list")?;
-                let told: Vec<String> = all.iter().filter_map(|one| fits(value, one, root, at).err()).collect();
+                let told: Vec<String> =
+                    all.iter().filter_map(|one| fits(value, one, root, at).err()).collect();
                 if told.len() == all.len() {
                     return Err(told.join("\n"));
                 }
@@ -99,7 +108,8 @@ fn fits(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), Str
             "minimum" => wanted.as_f64() <= value.as_f64().or(wanted.as_f64()),
             "maximum" => value.as_f64().or(wanted.as_f64()) <= wanted.as_f64(),
             "pattern" => value.as_str().is_none_or(|text| {
-                regex::Regex::new(wanted.as_str().unwrap_or_default()).is_ok_and(|pattern| pattern.is_match(text))
+                regex::Regex::new(wanted.as_str().unwrap_or_default())
+                    .is_ok_and(|pattern| pattern.is_match(text))
             }),
             other => return Err(format!("this test does not know the rule `{other}`")),
         };
@@ -120,7 +130,8 @@ async fn every_message_is_signed_and_fits_the_schema() {
     for (audience, messages) in [(Audience::Customers, posts()), (Audience::Responders, pages())] {
         let mut journey = at(audience, &server.url());
         // Acknowledgements go to systems that keep a state of their own.
-        for message in messages.into_iter().filter(|message| !matches!(message, Message::Acknowledged { .. })) {
+        for message in messages.into_iter().filter(|message| !matches!(message, Message::Acknowledged { .. }))
+        {
             delivered(&journey.send(message).await);
         }
     }
@@ -141,7 +152,9 @@ async fn the_same_message_has_the_same_name_and_body_on_each_attempt() {
     delivered(&journey.again(message).await);
     let seen = server.seen();
     assert_eq!(seen.len(), 4);
-    assert!(seen.iter().all(|one| one.header("webhook-id") == "INC-7_e1_there" && one.bytes == seen[0].bytes));
+    assert!(
+        seen.iter().all(|one| one.header("webhook-id") == "INC-7_e1_there" && one.bytes == seen[0].bytes)
+    );
     server.moods([Mood::Refuse(410, None)]);
     given_up(journey.send(posts().remove(1)).await);
 }
