@@ -46,9 +46,9 @@ impl Limits {
 
 /// Where the links of a page lead: nowhere, unless the configuration says under which address people reach us.
 #[derive(Clone, Default)]
-pub struct Links(Option<Arc<MakeLinks>>);
+pub struct Links(Option<Arc<Make>>);
 
-type MakeLinks = dyn Fn(&Delivery) -> PageLinks + Send + Sync;
+type Make = dyn Fn(&Delivery) -> PageLinks + Send + Sync;
 
 /// The links of one page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -143,7 +143,7 @@ fn ensure(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
-fn text<'a>(value: &'a Value, most: usize) -> Result<&'a str, String> {
+fn text(value: &Value, most: usize) -> Result<&str, String> {
     let text = value.as_str().ok_or(format!("{value} is no text"))?;
     ensure((1..=most).contains(&text.chars().count()), &format!("the length of {text}"))?;
     Ok(text)
