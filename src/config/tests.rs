@@ -168,6 +168,12 @@ fn what_is_not_supported_yet_is_said_by_name() {
          give commands may approve)\n2:52: `de` is not a language that posts can be written in (hint: known: `en`, \
          `pt-BR`)",
     );
+    bad(
+        "sinks: [{name: p, adapter: statuspage, audience: customers, page_id: abc, api_key_file: x}]\nescalation:\n  - steps: [{page: p}]\n",
+        "1:9: the adapter `statuspage` needs the setting `page` (hint: id of the page)\n1:9: the adapter `statuspage` needs \
+         the setting `token` (hint: API key of a user who may manage incidents)\n1:61: a sink has no key `page_id`\n1:75: a \
+         sink has no key `api_key_file`",
+    );
 }
 
 #[test]
