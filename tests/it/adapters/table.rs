@@ -193,7 +193,8 @@ fn incident_io(seen: &Seen) -> Result<(), String> {
             let components = body["component_statuses"].as_array().ok_or("component_statuses")?;
             let known = ["operational", "degraded_performance", "partial_outage", "full_outage"];
             let fits = |one: &Value| {
-                one["component_id"] == "11" && one["component_status"].as_str().is_some_and(|word| known.contains(&word))
+                one["component_id"] == "11"
+                    && one["component_status"].as_str().is_some_and(|word| known.contains(&word))
             };
             ensure(components.len() == 1 && components.iter().all(fits), "component_statuses")
         }
