@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::failures::Failures;
 use crate::journal::Journal;
-use crate::model::{Clock, SinkName, Timestamp};
+use crate::model::{Clock, SecretSource, SinkName, Timestamp};
 use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
 use crate::sinks::{self, Links, SinkSettings};
 
@@ -169,4 +169,10 @@ async fn ended(sink: SinkName, task: JoinHandle<()>) {
 /// Where one cannot be built from its settings.
 pub fn build(settings: &[SinkSettings], links: &Links) -> Result<Vec<BuiltSink>, String> {
     settings.iter().map(|settings| Ok((settings.clone(), sinks::build(settings, links)?))).collect()
+}
+
+/// What the webhooks of sinks to us are signed with.
+pub fn inbound_secrets(settings: &[SinkSettings]) -> BTreeMap<SinkName, SecretSource> {
+    let secret = |sink: &SinkSettings| Some((sink.name.clone(), sink.inbound.clone()?));
+    settings.iter().filter_map(secret).collect()
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
@@ -22,7 +23,7 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{House, Pipeline, SharedHouse};
 use crate::scrape::Scraper;
-use crate::server::{self, Face, LinkKey, ReloadHandle};
+use crate::server::{self, Face, InboundSecrets, LinkKey, ReloadHandle};
 
 /// Pages that may wait for the pipeline; past that scrapes wait, and are late.
 const PAGES_WAITING: usize = 1024;
@@ -113,6 +114,7 @@ impl Daemon {
             house_stop: stop.clone(),
             failures: failures.clone(),
         };
+        let wakes = committed.clone();
         let pipeline = Pipeline::new(journal.clone(), clock.clone(), inbound, house.clone(), committed);
         let guard = |what: &str, stop: &CancellationToken, work: BoxFuture<'static, ()>| {
             tokio::spawn(failures.clone().guard(what.to_owned(), stop.clone(), work))
@@ -120,6 +122,7 @@ impl Daemon {
         let task = guard("the pipeline", &pipeline_stop, pipeline.run().boxed());
         let pipeline = reload::PipelineTask { task, stop: pipeline_stop };
         let (reload, requests) = ReloadHandle::new(clock.now());
+        let secrets = InboundSecrets::from(ArcSwap::from_pointee(pumps::inbound_secrets(&config.sinks)));
         let face = Face {
             house: house.clone(),
             journal,
@@ -128,9 +131,11 @@ impl Daemon {
             inbox: inbox.clone(),
             clock: clock.clone(),
             links: key,
+            inbound: secrets.clone(),
+            committed: wakes,
         };
         let reloader =
-            Reloader { config, loader, clock: clock.clone(), links, inbox, scraper, pumps, pipeline };
+            Reloader { config, loader, clock: clock.clone(), links, secrets, inbox, scraper, pumps, pipeline };
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![

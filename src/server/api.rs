@@ -6,16 +6,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::journal::{DeliveryQuery, Journal};
 use crate::model::Clock;
 use crate::server::ask::IncidentName;
-use crate::server::view::{AlertView, ChangeView, DeliveryView, GroupView, IncidentView, TargetView};
+use crate::server::view::{
+    AlertView, ChangeView, DeliveryView, GroupView, IncidentView, SinkState, TargetView,
+};
 use crate::server::{Face, error};
 
-/// How many deliveries are shown.
-const DELIVERIES_SHOWN: usize = 100;
+/// So many of an incident's messages are shown, the latest.
+const DELIVERIES_OF_AN_INCIDENT: usize = 1000;
 
 /// Every incident that is remembered, the newest first.
 pub async fn incidents<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
@@ -26,17 +29,38 @@ pub async fn incidents<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>
     Json(json!({ "incidents": incidents })).into_response()
 }
 
-/// One incident: `INC-1` or `1`.
+/// One incident, `INC-1` or `1`, with what became of every message about it.
 pub async fn incident<J: Journal, C: Clock>(
     State(face): State<Arc<Face<J, C>>>,
     Path(id): Path<String>,
 ) -> Response {
-    let house = face.house.read();
     let name = id.parse::<IncidentName>().ok();
-    match name.and_then(|name| house.book.get(name.0)) {
-        Some(incident) => Json(IncidentView::new(incident, &house.rulebook().graph)).into_response(),
-        None => error(StatusCode::NOT_FOUND, format!("there is no incident `{id}`")).into_response(),
-    }
+    let known = name.and_then(|IncidentName(name)| {
+        let house = face.house.read();
+        let incident = house.book.get(name)?;
+        Some((name, IncidentView::new(incident, &house.rulebook().graph)))
+    });
+    let Some((name, incident)) = known else {
+        return error(StatusCode::NOT_FOUND, format!("there is no incident `{id}`")).into_response();
+    };
+    let query = DeliveryQuery { incident: Some(name), ..DeliveryQuery::latest(DELIVERIES_OF_AN_INCIDENT) };
+    let deliveries = match face.journal.deliveries(query).await {
+        Ok(latest) => Some(latest.iter().rev().map(DeliveryView::new).collect()),
+        Err(error) => {
+            // Just then people must see how the incident stands.
+            tracing::warn!(%error, incident = %name, "the journal does not say what became of its messages");
+            None
+        }
+    };
+    Json(IncidentDetail { incident, deliveries }).into_response()
+}
+
+/// An incident with who was told what of it, in order; `null` where the journal does not say.
+#[derive(Serialize)]
+struct IncidentDetail {
+    #[serde(flatten)]
+    incident: IncidentView,
+    deliveries: Option<Vec<DeliveryView>>,
 }
 
 /// What rolled out, as far as it is remembered, the newest first.
@@ -68,13 +92,8 @@ pub async fn rules<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) ->
     Json(json!({ "groups": groups })).into_response()
 }
 
-/// The latest messages to sinks with what became of them, the newest first.
-pub async fn deliveries<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
-    match face.journal.deliveries(DeliveryQuery::latest(DELIVERIES_SHOWN)).await {
-        Ok(deliveries) => {
-            let deliveries: Vec<DeliveryView> = deliveries.iter().map(DeliveryView::new).collect();
-            Json(json!({ "deliveries": deliveries })).into_response()
-        }
-        Err(failed) => error(StatusCode::SERVICE_UNAVAILABLE, failed.to_string()).into_response(),
-    }
+/// Every running sink, and how the way to it is.
+pub async fn sinks<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
+    let sinks: Vec<SinkState> = face.outbox.load().iter().map(SinkState::new).collect();
+    Json(json!({ "sinks": sinks })).into_response()
 }

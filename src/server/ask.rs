@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::incidents::{Change, ChangeKind, Command, CommandKind, Holdable, Impact, Status};
-use crate::model::{ComponentId, IncidentId, SinkName, Timestamp};
+use crate::model::{ComponentId, DeliveryId, IncidentId, SinkName, Timestamp};
 
 /// Names and versions are lines of a timeline, not texts.
-const NAME_MAX_CHARS: usize = 100;
+pub(super) const NAME_MAX_CHARS: usize = 100;
 /// What rolled out is said in a line.
 const SUMMARY_MAX_CHARS: usize = 500;
 
@@ -234,6 +234,21 @@ impl From<IncidentName> for String {
     }
 }
 
+/// A delivery as people write it: `D-1`, or its number alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeliveryName(pub DeliveryId);
+
+impl FromStr for DeliveryName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix("D-").unwrap_or(text).parse();
+        number
+            .map(|number| Self(DeliveryId(number)))
+            .map_err(|_| format!("`{text}` is no delivery's id, such as `D-1`"))
+    }
+}
+
 /// The body of `POST /api/fogsignal/v1/commands`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommandBody {
@@ -404,7 +419,7 @@ fn take(map: &mut Map<String, Value>, key: &str, what: &str) -> Result<String, S
 }
 
 /// A text that is one line of at most `max` characters, and not an empty one.
-fn line(key: &str, text: &str, max: usize) -> Result<String, String> {
+pub(super) fn line(key: &str, text: &str, max: usize) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err(format!("`{key}` is empty"));

@@ -18,8 +18,9 @@ use serde_json::json;
 use crate::incidents::{Change, Event};
 use crate::journal::Journal;
 use crate::model::{Clock, ComponentId, Graph, Timestamp, suggest};
-use crate::pipeline::{Answer, Asker, Inbound, ask};
+use crate::pipeline::{Answer, Asker, Inbound};
 use crate::server::ask::{ChangeBody, CommandBody};
+use crate::server::tell::{NOT_IN_TIME, tell};
 use crate::server::view::{ChangeView, EventView, IncidentView};
 use crate::server::{Face, error};
 
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AHEAD_AT_MOST: Duration = Duration::from_secs(3600);
 
 /// A body, or why it could not be taken in.
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// An operator's word.
 pub async fn command<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, body: Body) -> Response {
@@ -66,7 +67,7 @@ pub async fn change<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, b
     }
 }
 
-fn read<T>(body: Body, read: fn(&[u8]) -> Result<T, String>) -> Result<T, (StatusCode, String)> {
+pub(super) fn read<T>(body: Body, read: fn(&[u8]) -> Result<T, String>) -> Result<T, (StatusCode, String)> {
     let body = body.map_err(|rejected| (rejected.status(), rejected.body_text()))?;
     read(&body).map_err(bad)
 }
@@ -94,30 +95,16 @@ fn has_happened(change: Change, latest: Timestamp, graph: &Graph) -> Result<Chan
     }
 }
 
-/// Tells the house, and waits for what comes of it.
+/// Tells the house; the events that came of it, or the refusal.
 async fn told<J: Journal, C: Clock>(
     face: &Face<J, C>,
     inbound: impl FnOnce(Asker) -> Inbound,
 ) -> Result<Vec<EventView>, Response> {
-    let until = face.clock.now() + PATIENCE;
-    let (asker, asked) = ask();
-    let arrived = tokio::select! {
-        sent = face.inbox.send(inbound(asker)) => sent.is_ok(),
-        () = face.clock.sleep_until(until) => false,
-    };
-    let answer = match arrived {
-        true => asked.answer(face.clock.sleep_until(until)).await,
-        false => None,
-    };
-    let (status, why) = match answer {
+    let (status, why) = match tell(face, PATIENCE, inbound).await {
         Some(Answer::Done(events)) => return Ok(views(&events)),
         Some(Answer::Unknown(id)) => (StatusCode::NOT_FOUND, format!("there is no incident `{id}`")),
         Some(Answer::Refused(refused)) => (StatusCode::CONFLICT, refused.to_string()),
-        None => {
-            let why =
-                "the journal did not take it in time; it was not done, and will not be done later: try again";
-            (StatusCode::SERVICE_UNAVAILABLE, why.to_owned())
-        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, NOT_IN_TIME.to_owned()),
     };
     Err(error(status, why).into_response())
 }

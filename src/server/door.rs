@@ -26,6 +26,25 @@ pub async fn admit(ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request,
     }
 }
 
+/// Lets a request pass unless a browser sent it for a page of another host. For what Prometheus's tools do too, from
+/// any machine and without a body: they name no page.
+pub async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+    match check_page(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err((status, why)) => error(status, why).into_response(),
+    }
+}
+
+fn check_page(headers: &HeaderMap) -> Result<(), (StatusCode, String)> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    match is_here(origin, host) {
+        true => Ok(()),
+        false => Err((StatusCode::FORBIDDEN, format!("a page of `{origin}` may not give commands"))),
+    }
+}
+
 fn check(peer: IpAddr, headers: &HeaderMap) -> Result<(), (StatusCode, String)> {
     if !peer.to_canonical().is_loopback() {
         let why = format!(
@@ -35,14 +54,7 @@ fn check(peer: IpAddr, headers: &HeaderMap) -> Result<(), (StatusCode, String)> 
         );
         return Err((StatusCode::FORBIDDEN, why));
     }
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        if !is_here(origin, host) {
-            let why = format!("a page of `{origin}` may not give commands");
-            return Err((StatusCode::FORBIDDEN, why));
-        }
-    }
+    check_page(headers)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -96,6 +108,18 @@ mod tests {
             assert_eq!(kind(other), 415, "{other}");
         }
         assert_eq!(status("127.0.0.1", &[]), 415);
+    }
+
+    #[test]
+    fn tools_that_name_no_page_may_reload_from_anywhere() {
+        let check = |headers: &[(header::HeaderName, &str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value")));
+            check_page(&headers.collect()).is_ok()
+        };
+        assert!(check(&[(header::HOST, "fog.example:9096")]));
+        let host = (header::HOST, "127.0.0.1:9096");
+        assert!(check(&[host.clone(), (header::ORIGIN, "http://127.0.0.1:9096")]));
+        assert!(!check(&[host, (header::ORIGIN, "https://evil.example")]));
     }
 
     #[test]

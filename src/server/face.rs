@@ -10,7 +10,7 @@ use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -18,10 +18,14 @@ use crate::journal::Journal;
 use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
-use crate::server::{LinkKey, ReloadHandle, api, commands, door, lifecycle, metrics};
+use crate::server::{
+    InboundSecrets, LinkKey, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
+};
 
 /// A request's body may have this many bytes.
 const BODY_LIMIT_BYTES: usize = 64 << 10;
+/// A webhook of Slack repeats the message that has the button, escaped twice.
+const HOOK_LIMIT_BYTES: usize = 1 << 20;
 
 /// What handlers look at, and where what they are told goes.
 pub struct Face<J, C> {
@@ -39,6 +43,10 @@ pub struct Face<J, C> {
     pub clock: C,
     /// Knows the links of pages again.
     pub links: LinkKey,
+    /// Knows the webhooks of sinks again.
+    pub inbound: InboundSecrets,
+    /// Wakes the pumps, as a commit with deliveries does.
+    pub committed: watch::Sender<()>,
 }
 
 /// Serves until `stop`; requests under way are finished.
@@ -54,11 +62,21 @@ fn router<J: Journal, C: Clock>(face: Face<J, C>) -> Router {
     let told = Router::new()
         .route("/api/fogsignal/v1/commands", post(commands::command::<J, C>))
         .route("/api/fogsignal/v1/changes", post(commands::change::<J, C>))
+        .route("/api/fogsignal/v1/deliveries/{id}/retry", post(deliveries::retry::<J, C>))
+        .route("/api/fogsignal/v1/deliveries/{id}/drop", post(deliveries::drop::<J, C>))
         .route_layer(from_fn(door::admit));
+    // From anywhere: what they carry says whether they may.
+    let answers = Router::new()
+        .route("/go/open/{ticket}", get(go::open::<J, C>))
+        .route("/go/acknowledge/{ticket}", get(go::ask::<J, C>).post(go::acknowledge::<J, C>))
+        .route("/hooks/pagerduty/{sink}", post(hooks::from_pagerduty::<J, C>))
+        .route("/hooks/slack/{sink}", post(hooks::from_slack::<J, C>))
+        .layer(DefaultBodyLimit::max(HOOK_LIMIT_BYTES));
+    let reload = post(lifecycle::reload::<J, C>).put(lifecycle::reload::<J, C>);
     Router::new()
         .route("/-/healthy", get(lifecycle::healthy))
         .route("/-/ready", get(lifecycle::ready::<J, C>))
-        .route("/-/reload", post(lifecycle::reload::<J, C>).put(lifecycle::reload::<J, C>))
+        .route("/-/reload", reload.route_layer(from_fn(door::refuse_foreign_pages)))
         .route("/metrics", get(metrics::metrics::<J, C>))
         .route("/api/fogsignal/v1/incidents", get(api::incidents::<J, C>))
         .route("/api/fogsignal/v1/incidents/{id}", get(api::incident::<J, C>))
@@ -66,10 +84,13 @@ fn router<J: Journal, C: Clock>(face: Face<J, C>) -> Router {
         .route("/api/fogsignal/v1/alerts", get(api::alerts::<J, C>))
         .route("/api/fogsignal/v1/rules", get(api::rules::<J, C>))
         .route("/api/fogsignal/v1/targets", get(api::targets::<J, C>))
-        .route("/api/fogsignal/v1/deliveries", get(api::deliveries::<J, C>))
+        .route("/api/fogsignal/v1/sinks", get(api::sinks::<J, C>))
+        .route("/api/fogsignal/v1/deliveries", get(deliveries::list::<J, C>))
+        .route("/api/fogsignal/v1/deliveries/{id}", get(deliveries::show::<J, C>))
         .merge(told)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .merge(answers)
         .layer(CatchPanicLayer::new())
         .with_state(Arc::new(face))
 }

@@ -174,23 +174,43 @@ fn incidents(figures: &mut Figures, house: &House) {
 }
 
 fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
-    let sinks = face.outbox.load_full();
-    let attempts =
+    let running = face.outbox.load();
+    let sinks: Vec<_> = running.iter().map(|view| (view.sink.name().as_str(), view.stats.now())).collect();
+    let family =
         figures.counter("fogsignal_deliveries", "Attempts to deliver a message, by what came of them");
-    for view in sinks.iter() {
-        let (sink, stats) = (view.sink.name().as_str(), view.stats.now());
-        for (outcome, count) in
-            [("delivered", stats.delivered), ("failed", stats.failed), ("dead", stats.dead)]
-        {
-            attempts.labelled([("sink", sink), ("outcome", outcome)], count as f64);
+    for (sink, stats) in &sinks {
+        for (outcome, count) in [
+            ("delivered", stats.delivered),
+            ("failed", stats.failed),
+            ("dead", stats.dead),
+            ("superseded", stats.superseded),
+        ] {
+            family.labelled([("sink", sink), ("outcome", outcome)], count as f64);
         }
     }
-    let last =
+    let family =
+        figures.counter("fogsignal_delivery_attempt_seconds", "How long all attempts took together");
+    for (sink, stats) in &sinks {
+        family.labelled([("sink", sink)], stats.attempts_took.as_secs_f64());
+    }
+    let family = figures.counter(
+        "fogsignal_delivery_wait_seconds",
+        "How long all messages that were taken had waited together since they were decided",
+    );
+    for (sink, stats) in &sinks {
+        family.labelled([("sink", sink)], stats.waited.as_secs_f64());
+    }
+    let family =
         figures.gauge("fogsignal_delivery_last_success_timestamp_seconds", "When a sink last took something");
-    for view in sinks.iter() {
-        if let Some(at) = view.stats.now().last_success {
-            last.labelled([("sink", view.sink.name().as_str())], at.as_secs_f64());
+    for (sink, stats) in &sinks {
+        if let Some(at) = stats.last_success {
+            family.labelled([("sink", sink)], at.as_secs_f64());
         }
+    }
+    let family = figures
+        .gauge("fogsignal_sink_circuit_open", "Whether nothing comes through to a sink, so that it is only probed");
+    for (sink, stats) in &sinks {
+        family.labelled([("sink", sink)], f64::from(u8::from(stats.circuit_open)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The operators' face over HTTP: health, reload, own metrics, own API.
+//! The operators' face over HTTP: health, reload, own metrics, own API; and what responders answer from elsewhere.
 //!
 //! In:   requests on the operators' listener; the house, the journal and the pumps to look at.
 //! Out:  answers; commands and changes for the pipeline. The types that are sent (DTOs) live here only.
@@ -7,14 +7,18 @@
 mod api;
 pub mod ask;
 mod commands;
+mod deliveries;
 mod door;
 mod face;
 mod figures;
+mod go;
+mod hooks;
 mod lifecycle;
 mod links;
 mod metrics;
 mod process;
 mod reload;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -24,6 +28,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 pub use face::{Face, serve};
+pub use hooks::InboundSecrets;
 pub use links::LinkKey;
 pub use reload::{ReloadHandle, ReloadRequest, ReloadState};
 

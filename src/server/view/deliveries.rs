@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Time, time};
-use crate::delivery::{Fate, Message};
+use crate::delivery::{Attempt, Fate, Message};
 use crate::incidents::Undelivered;
 use crate::journal::DeliveryStatus;
 
@@ -14,13 +14,18 @@ pub struct DeliveryView {
     key: String,
     sink: String,
     incident: String,
+    /// `post`, `page` or `acknowledgement`.
     kind: &'static str,
+    /// Of the post or the page within its incident.
+    number: Option<u32>,
     fate: &'static str,
+    /// Since when, or for one that waits: when it is tried next.
     fate_at: Time,
     because: Option<String>,
     attempts: u32,
     last_note: Option<String>,
     created_at: Time,
+    expires_at: Time,
 }
 
 impl DeliveryView {
@@ -33,22 +38,64 @@ impl DeliveryView {
             Fate::Superseded { at, by } => (*at, Some(format!("{by} says what is so now"))),
             Fate::Dead { at, why } => (*at, Some(why.clone())),
         };
+        let (kind, number) = match &delivery.message {
+            Message::Post(post) => ("post", Some(post.number)),
+            Message::Page(page) => ("page", Some(page.number)),
+            Message::Acknowledged { .. } => ("acknowledgement", None),
+        };
         Self {
             id: delivery.id.0,
             key: delivery.key.clone(),
             sink: delivery.sink.to_string(),
             incident: delivery.incident.to_string(),
-            kind: match delivery.message {
-                Message::Post(_) => "post",
-                Message::Page(_) => "page",
-                Message::Acknowledged { .. } => "acknowledgement",
-            },
+            kind,
+            number,
             fate: status.fate.name(),
             fate_at: time(fate_at),
             because,
             attempts: status.attempts,
             last_note: status.last_note.clone(),
             created_at: time(delivery.created_at),
+            expires_at: time(delivery.expires_at),
+        }
+    }
+}
+
+/// A message with all that was tried.
+#[derive(Debug, Serialize)]
+pub struct DeliveryDetail {
+    #[serde(flatten)]
+    delivery: DeliveryView,
+    /// What it says.
+    text: String,
+    history: Vec<AttemptView>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    number: u32,
+    at: Time,
+    took_ms: u64,
+    note: String,
+}
+
+impl DeliveryDetail {
+    /// The delivery as the journal has it, with its attempts in order.
+    pub fn new(status: &DeliveryStatus, attempts: &[Attempt]) -> Self {
+        let attempt = |attempt: &Attempt| AttemptView {
+            number: attempt.number,
+            at: time(attempt.at),
+            took_ms: attempt.took_ms,
+            note: attempt.note.clone(),
+        };
+        Self {
+            delivery: DeliveryView::new(status),
+            text: match &status.delivery.message {
+                Message::Post(post) => post.body.clone(),
+                Message::Page(page) => page.summary.clone(),
+                Message::Acknowledged { by } => format!("{by} acknowledged it"),
+            },
+            history: attempts.iter().map(attempt).collect(),
         }
     }
 }
