@@ -1,4 +1,5 @@
-//! Talking to a running daemon: what `fogsignal incident` and `fogsignal change` have in common.
+//! Talking to a running daemon: what `fogsignal incident`, `fogsignal change` and `fogsignal deliveries` have
+//! in common.
 //!
 //! In:   where the daemon listens, who speaks; a request.
 //! Out:  the API's answer, or its error in its own words.
@@ -13,6 +14,16 @@ use serde_json::Value;
 
 /// The daemon gives up on its journal after 5 s, or when a commit ends that was under way.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the daemon says where it does not do what it is asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Refusal {
+    /// The status of its answer.
+    pub status: u16,
+    /// The reason, in words.
+    pub why: String,
+}
 
 /// Which daemon, and who speaks.
 #[derive(Debug, Clone, Args)]
@@ -69,7 +80,7 @@ impl Speaker {
         let body = serde_json::from_str::<Value>(&text).unwrap_or_default();
         if !status.is_success() {
             match body["error"].as_str() {
-                Some(why) => bail!("{why}"),
+                Some(why) => bail!(Refusal { status: status.as_u16(), why: why.to_owned() }),
                 None => bail!("{} answered {status}: {}", self.server, text.trim()),
             }
         }

@@ -8,6 +8,7 @@
 mod change;
 mod check;
 mod client;
+mod deliveries;
 pub mod demo;
 mod incident;
 mod logs;
@@ -15,6 +16,7 @@ mod replay;
 mod run;
 mod schema;
 mod show;
+mod sink;
 mod test;
 
 use std::process::ExitCode;
@@ -49,6 +51,10 @@ enum Command {
     Incident(incident::IncidentArguments),
     /// Tells a running daemon that something rolled out.
     Change(change::ChangeArguments),
+    /// Looks at messages of a running daemon to sinks, and sends again or drops those that did not arrive.
+    Deliveries(deliveries::DeliveriesArguments),
+    /// Lists the sinks of a configuration, and tries one.
+    Sink(sink::SinkArguments),
     /// Tests what rules and policies do, without running the daemon.
     #[command(subcommand)]
     Test(test::TestCommand),
@@ -68,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Check(command) => Ok(check::check(command)),
         Command::Incident(arguments) => incident::incident(arguments),
         Command::Change(arguments) => change::change(arguments),
+        Command::Deliveries(arguments) => deliveries::deliveries(arguments),
+        Command::Sink(arguments) => sink::sink(arguments),
         Command::Test(command) => test::test(command),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Demo(arguments) => demo::demo(arguments),

@@ -3,9 +3,13 @@
 //! In:   answers of the operators' API.
 //! Out:  lines of text. What is not known is left out.
 
+mod deliveries;
+
 use std::fmt::Write as _;
 
 use serde_json::Value;
+
+pub use deliveries::{deliveries, delivery};
 
 /// A line for each event: `INC-1: acknowledged (ana said so)`.
 pub fn events(events: &Value) -> String {
@@ -153,6 +157,10 @@ fn said(lines: &mut String, incident: &Value) {
         let band = format!("{} to {}", word(&eta["low"]), word(&eta["high"]));
         format!("{} drained by {} ({band})", word(&eta["alert"]), word(&eta["best"]))
     });
+    section(lines, "who was told", &incident["deliveries"], deliveries::told);
+    if incident["deliveries"].is_null() {
+        line(lines, "who was told: the journal does not say it now".to_owned());
+    }
     section(lines, "not delivered", &incident["undelivered"], |lost| {
         format!("{}: {}", word(&lost["sink"]), word(&lost["because"]))
     });
@@ -242,7 +250,10 @@ mod tests {
                 "score": 0.48, "parts": {"time": 0.68, "graph": 0.8, "kind": 1.0, "share": 0.87}}],
             "actions": [{"number": 2, "at": "T3", "by": "ana", "text": "rolled back",
                 "effect": {"what": "Cpu", "from": 97.0, "to": 60.0, "within_seconds": 360.0}}],
-            "notes": [], "etas": [], "undelivered": [], "stood_down": {"page": "resolved there"},
+            "notes": [], "etas": [], "undelivered": [],
+            "deliveries": [{"kind": "page", "number": 1, "sink": "ops", "fate": "delivered", "attempts": 1,
+                "created_at": "2023-02-01T11:11:00.000Z", "fate_at": "2023-02-01T11:11:01.000Z", "because": null}],
+            "stood_down": {"page": "resolved there"},
             "pages": [{"at": "T2", "reason": "opened", "to": ["ops"], "summary": "Errors fires"}],
             "posts": [{"number": 1, "at": "T2", "body": "We look.\n\nMore follows."}],
             "draft": {"since": "T4", "post": {"body": "We found it."}},
@@ -261,6 +272,8 @@ suspects, the likeliest first:
   config of crm at T0: batch size raised; score 0.48 = time 0.68 × graph 0.80 × kind 1.00 × share 0.87
 actions:
   2. T3 ana: rolled back (Cpu 97.0 → 60.0 within 6 min)
+who was told:
+  2023-02-01T11:11:00.000Z page 1 → ops: delivered 11:11:01 after 1 attempt
 left alone at page: resolved there
 last page: T2 opened to ops: Errors fires
 last post: number 1 at T2

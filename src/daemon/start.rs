@@ -134,8 +134,17 @@ impl Daemon {
             inbound: secrets.clone(),
             committed: wakes,
         };
-        let reloader =
-            Reloader { config, loader, clock: clock.clone(), links, secrets, inbox, scraper, pumps, pipeline };
+        let reloader = Reloader {
+            config,
+            loader,
+            clock: clock.clone(),
+            links,
+            secrets,
+            inbox,
+            scraper,
+            pumps,
+            pipeline,
+        };
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![

@@ -57,7 +57,8 @@ pub async fn show<J: Journal, C: Clock>(
 ) -> Response {
     let detail = async {
         let status = found(&face, &id).await?;
-        let attempts = face.journal.attempts(status.delivery.id).await.map_err(|failed| unanswered(&failed))?;
+        let attempts =
+            face.journal.attempts(status.delivery.id).await.map_err(|failed| unanswered(&failed))?;
         Ok(DeliveryDetail::new(&status, &attempts))
     };
     match detail.await {
@@ -99,7 +100,10 @@ async fn retried<J: Journal, C: Clock>(
     let status = found(face, id).await?;
     let (id, sink) = (status.delivery.id, status.delivery.sink.clone());
     if !matches!(status.fate, Fate::Dead { .. }) {
-        return Err((StatusCode::CONFLICT, format!("{id} is {}; only what is dead is retried", status.fate.name())));
+        return Err((
+            StatusCode::CONFLICT,
+            format!("{id} is {}; only what is dead is retried", status.fate.name()),
+        ));
     }
     if let Some(later) = overtaken_by(face, &status.delivery).await? {
         let (other, fate) = (later.delivery.id, later.fate.name());
@@ -111,7 +115,8 @@ async fn retried<J: Journal, C: Clock>(
         return Err((StatusCode::CONFLICT, why));
     }
     let now = face.clock.now();
-    let worth = face.house.read().rulebook().routes.get(&sink).map_or(WORTH_A_DAY, |route| route.expires_after);
+    let worth =
+        face.house.read().rulebook().routes.get(&sink).map_or(WORTH_A_DAY, |route| route.expires_after);
     face.journal.revive(id, now, now + worth).await.map_err(|failed| unanswered(&failed))?;
     tracing::info!(%sink, delivery = status.delivery.key, by, "a dead message is retried");
     changed(face, id).await
@@ -126,7 +131,10 @@ async fn dropped<J: Journal, C: Clock>(
     let status = found(face, id).await?;
     let (id, sink) = (status.delivery.id, status.delivery.sink.clone());
     if !matches!(status.fate, Fate::Waiting { .. }) {
-        return Err((StatusCode::CONFLICT, format!("{id} is {}; only what waits is dropped", status.fate.name())));
+        return Err((
+            StatusCode::CONFLICT,
+            format!("{id} is {}; only what waits is dropped", status.fate.name()),
+        ));
     }
     let (now, why) = (face.clock.now(), format!("dropped by {by}"));
     let record = Record::of_fate(id, now, why.clone(), Fate::Dead { at: now, why });
@@ -194,8 +202,8 @@ struct By {
 
 impl By {
     fn read(body: &[u8]) -> Result<Self, String> {
-        let Self { by } =
-            serde_json::from_slice(body).map_err(|error| format!("the body does not say who asks: {error}"))?;
+        let Self { by } = serde_json::from_slice(body)
+            .map_err(|error| format!("the body does not say who asks: {error}"))?;
         Ok(Self { by: ask::line("by", &by, ask::NAME_MAX_CHARS)? })
     }
 }

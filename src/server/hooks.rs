@@ -99,7 +99,10 @@ async fn take<J: Journal, C: Clock>(
         Ok(secret) => secret,
         Err(error) => {
             tracing::error!(sink, %error, "the `inbound_secret` of a sink cannot be read; its webhooks are not taken");
-            return words(StatusCode::SERVICE_UNAVAILABLE, "the secret of this sink cannot be read".to_owned());
+            return words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the secret of this sink cannot be read".to_owned(),
+            );
         }
     };
     match hear(&secret, &body, face.clock.now()) {
@@ -121,7 +124,9 @@ async fn obey<J: Journal, C: Clock>(
 ) -> Response {
     // Whoever takes an incident on that became a part of another takes that one on. Ending it ends only itself.
     let incident = match kind {
-        CommandKind::Acknowledge => goes_on_as(&face.house.read().book, incident).map_or(incident, |into| into.id),
+        CommandKind::Acknowledge => {
+            goes_on_as(&face.house.read().book, incident).map_or(incident, |into| into.id)
+        }
         _ => incident,
     };
     let command = Command { by, incident, kind };

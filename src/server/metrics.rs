@@ -188,8 +188,7 @@ fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) 
             family.labelled([("sink", sink), ("outcome", outcome)], count as f64);
         }
     }
-    let family =
-        figures.counter("fogsignal_delivery_attempt_seconds", "How long all attempts took together");
+    let family = figures.counter("fogsignal_delivery_attempt_seconds", "How long all attempts took together");
     for (sink, stats) in &sinks {
         family.labelled([("sink", sink)], stats.attempts_took.as_secs_f64());
     }
@@ -207,8 +206,10 @@ fn of_the_pumps<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) 
             family.labelled([("sink", sink)], at.as_secs_f64());
         }
     }
-    let family = figures
-        .gauge("fogsignal_sink_circuit_open", "Whether nothing comes through to a sink, so that it is only probed");
+    let family = figures.gauge(
+        "fogsignal_sink_circuit_open",
+        "Whether nothing comes through to a sink, so that it is only probed",
+    );
     for (sink, stats) in &sinks {
         family.labelled([("sink", sink)], f64::from(u8::from(stats.circuit_open)));
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Face, LinkKey, ReloadHandle, serve};
+use super::{Face, InboundSecrets, LinkKey, ReloadHandle, serve};
 use crate::delivery::samples::{at, delivery, event, posted};
 use crate::delivery::{Attempt, Fate, Record, Routes};
 use crate::incidents::{Exposure, Settings, What};
@@ -60,6 +60,8 @@ impl Rig {
             inbox,
             clock: Still,
             links: LinkKey::new(b"key"),
+            inbound: InboundSecrets::default(),
+            committed: watch::channel(()).0,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -95,7 +97,7 @@ fn rulebook() -> Rulebook {
         graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
         escalation: Arc::from([]),
         responders: Vec::new(),
-        routes: Routes::default(),
+        routes: Routes::new(Vec::new()),
     }
 }
 

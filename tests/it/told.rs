@@ -1,6 +1,5 @@
 //! What people tell a running daemon, as they do it: with the program itself, and over HTTP.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -8,34 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::client;
+use crate::support::command::{fogsignal, told, write};
 use crate::support::daemon::Daemon;
 use crate::support::metrics::Target;
 use crate::support::receiver::{Receiver, SECRET};
 
 const SOON: Duration = Duration::from_secs(60);
-
-fn write(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
-    let path = folder.join(name);
-    fs::write(&path, text).expect("the file can be written");
-    path
-}
-
-/// Runs the program against `daemon`: its exit code, what it says, and what it complains of.
-async fn fogsignal(daemon: &Daemon, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(Daemon::binary());
-    command.args(arguments).args(["--server", &daemon.url(""), "--by", "ana"]);
-    let run = tokio::task::spawn_blocking(move || command.output());
-    let Output { status, stdout, stderr } = run.await.expect("no panic").expect("the program runs");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    (status.code(), text(stdout), text(stderr))
-}
-
-/// Runs the program, which goes well.
-async fn told(daemon: &Daemon, arguments: &[&str]) -> String {
-    let (code, said, complained) = fogsignal(daemon, arguments).await;
-    assert_eq!(code, Some(0), "{arguments:?}: {said}{complained}");
-    said
-}
 
 async fn incident(daemon: &Daemon) -> Value {
     daemon.json("/api/fogsignal/v1/incidents/INC-1").await

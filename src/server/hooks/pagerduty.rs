@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn people_acknowledge_and_resolve() {
         let ana = json!({"type": "user_reference", "summary": "Ana Lima", "id": "PU1"});
-        let said = |kind| Heard::Word { incident: IncidentId(7), kind, by: "Ana Lima via pagerduty".to_owned() };
+        let said =
+            |kind| Heard::Word { incident: IncidentId(7), kind, by: "Ana Lima via pagerduty".to_owned() };
         assert_eq!(read(&event("incident.acknowledged", "INC-7", &ana)), said(CommandKind::Acknowledge));
         assert_eq!(read(&event("incident.resolved", "INC-7", &ana)), said(CommandKind::Resolve));
     }

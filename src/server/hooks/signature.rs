@@ -19,7 +19,9 @@ pub(super) enum Unsigned {
     #[error("the signature does not fit")]
     Wrong,
     /// It was signed too long ago, or ahead of our clock.
-    #[error("the signature is more than five minutes off; somebody may play an old request again, or a clock is wrong")]
+    #[error(
+        "the signature is more than five minutes off; somebody may play an old request again, or a clock is wrong"
+    )]
     Old,
 }
 

@@ -1,5 +1,6 @@
 //! Real programs around the daemon: started for one test, ended with it.
 
+pub mod command;
 pub mod daemon;
 pub mod metrics;
 pub mod postgres;
