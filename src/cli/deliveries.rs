@@ -49,7 +49,7 @@ enum DeliveriesCommand {
         #[arg(long)]
         all_dead: bool,
         /// Those to this sink only.
-        #[arg(long, requires = "all_dead", value_parser = SinkName::new)]
+        #[arg(long, requires = "all_dead", conflicts_with = "ids", value_parser = SinkName::new)]
         sink: Option<SinkName>,
     },
     /// Gives messages up that wait.
@@ -112,7 +112,8 @@ impl ListArguments {
     fn path(&self) -> String {
         let word = |wanted: bool, word| wanted.then_some(word);
         let fate = self.fate.or(word(self.dead, FateWord::Dead)).or(word(self.waiting, FateWord::Waiting));
-        let mut query = form_urlencoded::Serializer::new("deliveries?".to_owned());
+        let path = "deliveries?";
+        let mut query = form_urlencoded::Serializer::for_suffix(path.to_owned(), path.len());
         query.append_pair("limit", &self.limit.to_string());
         let rest = [
             ("fate", fate.map(|fate| fate.as_str().to_owned())),
@@ -277,6 +278,8 @@ mod tests {
             "retry",
             "retry D-1 --all-dead",
             "retry D-1 --sink ops",
+            "retry --sink ops",
+            "retry --all-dead --sink a/b",
             "retry INC-1",
             "drop",
         ] {

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::daemon::failures::Failures;
 use crate::journal::Journal;
-use crate::model::{Clock, SecretSource, SinkName, Timestamp};
+use crate::model::{Clock, SinkName, Timestamp};
 use crate::outbox::{self, End, OutboxStats, OutboxView, Sink, SinkView};
-use crate::sinks::{self, Links, SinkSettings};
+use crate::server::HookSettings;
+use crate::sinks::{self, Adapter, Links, SettingValue, SinkSettings};
 
 /// A sink, ready to send, with what it was built from.
 pub type BuiltSink = (SinkSettings, Arc<dyn Sink>);
@@ -171,8 +172,18 @@ pub fn build(settings: &[SinkSettings], links: &Links) -> Result<Vec<BuiltSink>,
     settings.iter().map(|settings| Ok((settings.clone(), sinks::build(settings, links)?))).collect()
 }
 
-/// What the webhooks of sinks to us are signed with.
-pub fn inbound_secrets(settings: &[SinkSettings]) -> BTreeMap<SinkName, SecretSource> {
-    let secret = |sink: &SinkSettings| Some((sink.name.clone(), sink.inbound.clone()?));
-    settings.iter().filter_map(secret).collect()
+/// How the webhooks of sinks to us are known, where they send any.
+pub fn hooks(settings: &[SinkSettings]) -> BTreeMap<SinkName, HookSettings> {
+    let owner = |sink: &SinkSettings| match &sink.adapter {
+        Adapter::Http(http) => match http.values.get("owner")? {
+            SettingValue::Plain(owner) => owner.as_str().map(str::to_owned),
+            SettingValue::Secret(_) => None,
+        },
+        _ => None,
+    };
+    let hook = |sink: &SinkSettings| {
+        let secret = sink.inbound.clone()?;
+        Some((sink.name.clone(), HookSettings { secret, owner: owner(sink) }))
+    };
+    settings.iter().filter_map(hook).collect()
 }

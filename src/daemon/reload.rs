@@ -14,7 +14,7 @@ use crate::pipeline::Inbound;
 use crate::promql::Demand;
 use crate::scrape::{Scraper, Wanted};
 use crate::series::WantedNames;
-use crate::server::{InboundSecrets, ReloadHandle, ReloadRequest};
+use crate::server::{Hooks, ReloadHandle, ReloadRequest};
 use crate::sinks::Links;
 
 /// Reads the configuration: the checked one with warnings, or why it cannot be used.
@@ -32,7 +32,7 @@ pub(super) struct Reloader<J, C> {
     pub loader: Loader,
     pub clock: C,
     pub links: Links,
-    pub secrets: InboundSecrets,
+    pub hooks: Hooks,
     pub inbox: mpsc::Sender<Inbound>,
     pub scraper: Scraper,
     pub pumps: Pumps<J, C>,
@@ -96,7 +96,7 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
             .reload(&config.jobs, wanted(&rulebook.demands()))
             .map_err(|errors| errors.to_string())?;
         self.pumps.reload(sinks);
-        self.secrets.store(Arc::new(pumps::inbound_secrets(&config.sinks)));
+        self.hooks.store(Arc::new(pumps::hooks(&config.sinks)));
         let (answer, in_force) = oneshot::channel();
         let inbound = Inbound::Reload(Box::new(rulebook), answer);
         if self.inbox.send(inbound).await.is_err() || in_force.await.is_err() {

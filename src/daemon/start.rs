@@ -23,7 +23,7 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{House, Pipeline, SharedHouse};
 use crate::scrape::Scraper;
-use crate::server::{self, Face, InboundSecrets, LinkKey, ReloadHandle};
+use crate::server::{self, Face, Hooks, LinkKey, ReloadHandle};
 
 /// Pages that may wait for the pipeline; past that scrapes wait, and are late.
 const PAGES_WAITING: usize = 1024;
@@ -122,7 +122,7 @@ impl Daemon {
         let task = guard("the pipeline", &pipeline_stop, pipeline.run().boxed());
         let pipeline = reload::PipelineTask { task, stop: pipeline_stop };
         let (reload, requests) = ReloadHandle::new(clock.now());
-        let secrets = InboundSecrets::from(ArcSwap::from_pointee(pumps::inbound_secrets(&config.sinks)));
+        let hooks = Hooks::from(ArcSwap::from_pointee(pumps::hooks(&config.sinks)));
         let face = Face {
             house: house.clone(),
             journal,
@@ -131,20 +131,11 @@ impl Daemon {
             inbox: inbox.clone(),
             clock: clock.clone(),
             links: key,
-            inbound: secrets.clone(),
+            hooks: hooks.clone(),
             committed: wakes,
         };
-        let reloader = Reloader {
-            config,
-            loader,
-            clock: clock.clone(),
-            links,
-            secrets,
-            inbox,
-            scraper,
-            pumps,
-            pipeline,
-        };
+        let reloader =
+            Reloader { config, loader, clock: clock.clone(), links, hooks, inbox, scraper, pumps, pipeline };
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![

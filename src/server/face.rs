@@ -19,7 +19,7 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
 use crate::server::{
-    InboundSecrets, LinkKey, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
+    Hooks, LinkKey, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
 };
 
 /// A request's body may have this many bytes.
@@ -44,7 +44,7 @@ pub struct Face<J, C> {
     /// Knows the links of pages again.
     pub links: LinkKey,
     /// Knows the webhooks of sinks again.
-    pub inbound: InboundSecrets,
+    pub hooks: Hooks,
     /// Wakes the pumps, as a commit with deliveries does.
     pub committed: watch::Sender<()>,
 }

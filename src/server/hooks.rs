@@ -34,8 +34,17 @@ use crate::server::tell::{NOT_IN_TIME, tell};
 
 use signature::Unsigned;
 
-/// What the webhooks of sinks are signed with, as the configuration has it now.
-pub type InboundSecrets = Arc<ArcSwap<BTreeMap<SinkName, SecretSource>>>;
+/// How the webhooks of a sink are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookSettings {
+    /// What they are signed with.
+    pub secret: SecretSource,
+    /// What stands before an incident's id in the keys that the sink gives out, as in `fogsignal/INC-7`.
+    pub owner: Option<String>,
+}
+
+/// The sinks whose webhooks we take, as the configuration has it now.
+pub type Hooks = Arc<ArcSwap<BTreeMap<SinkName, HookSettings>>>;
 
 /// PagerDuty waits 5 s for an answer, then sends it again.
 const PAGERDUTY_PATIENCE: Duration = Duration::from_secs(4);
@@ -58,9 +67,9 @@ pub async fn from_pagerduty<J: Journal, C: Clock>(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    take(&face, &sink, body, PAGERDUTY_PATIENCE, |secret, body, _| {
+    take(&face, &sink, body, PAGERDUTY_PATIENCE, |secret, body, owner, _| {
         pagerduty::verify(secret, &headers, body)?;
-        Ok(pagerduty::read(body))
+        Ok(pagerduty::read(body, owner))
     })
     .await
 }
@@ -72,9 +81,9 @@ pub async fn from_slack<J: Journal, C: Clock>(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    take(&face, &sink, body, SLACK_PATIENCE, |secret, body, now| {
+    take(&face, &sink, body, SLACK_PATIENCE, |secret, body, owner, now| {
         slack::verify(secret, &headers, body, now)?;
-        Ok(slack::read(body))
+        Ok(slack::read(body, owner))
     })
     .await
 }
@@ -84,10 +93,10 @@ async fn take<J: Journal, C: Clock>(
     sink: &str,
     body: Body,
     patience: Duration,
-    hear: impl FnOnce(&Secret, &[u8], Timestamp) -> Result<Heard, Unsigned>,
+    hear: impl FnOnce(&Secret, &[u8], Option<&str>, Timestamp) -> Result<Heard, Unsigned>,
 ) -> Response {
-    let source = SinkName::new(sink).ok().and_then(|name| face.inbound.load().get(&name).cloned());
-    let Some(source) = source else {
+    let hook = SinkName::new(sink).ok().and_then(|name| face.hooks.load().get(&name).cloned());
+    let Some(HookSettings { secret: source, owner }) = hook else {
         let why = format!("there is no sink `{sink}` with an `inbound_secret`");
         return words(StatusCode::NOT_FOUND, why);
     };
@@ -105,7 +114,7 @@ async fn take<J: Journal, C: Clock>(
             );
         }
     };
-    match hear(&secret, &body, face.clock.now()) {
+    match hear(&secret, &body, owner.as_deref(), face.clock.now()) {
         Err(unsigned) => {
             tracing::warn!(sink, %unsigned, "a webhook was refused");
             words(StatusCode::UNAUTHORIZED, unsigned.to_string())
@@ -155,9 +164,15 @@ async fn secret(source: SecretSource) -> io::Result<Secret> {
     }
 }
 
-/// One of our incidents by the key that we gave it there, such as `INC-7`. A bare number is somebody else's.
-fn ours(key: &str) -> Option<IncidentId> {
-    let number = key.strip_prefix("INC-")?;
+/// One of our incidents by the key that we gave it there: `INC-7`, or `fogsignal/INC-7` where that is the `owner`. That of
+/// another installation is not ours, nor is a bare number.
+fn ours(key: &str, owner: Option<&str>) -> Option<IncidentId> {
+    let id = match key.rsplit_once('/') {
+        Some((of, id)) if Some(of) == owner => id,
+        Some(_) => return None,
+        None => key,
+    };
+    let number = id.strip_prefix("INC-")?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| number.parse().ok().map(IncidentId)).flatten()
 }
@@ -179,9 +194,14 @@ mod tests {
 
     #[test]
     fn our_incidents_are_known_by_their_key() {
-        assert_eq!(ours("INC-7"), Some(IncidentId(7)));
+        assert_eq!(ours("INC-7", None), Some(IncidentId(7)));
+        assert_eq!(ours("INC-7", Some("shop")), Some(IncidentId(7)));
+        assert_eq!(ours("shop/INC-7", Some("shop")), Some(IncidentId(7)));
+        assert_eq!(ours("eu/shop/INC-7", Some("eu/shop")), Some(IncidentId(7)));
+        assert_eq!(ours("other/INC-7", Some("shop")), None);
+        assert_eq!(ours("shop/INC-7", None), None);
         for other in ["7", "INC-", "INC-+7", "INC-7 ", "inc-7", "d3640fbd", "INC-99999999999999999999999"] {
-            assert_eq!(ours(other), None, "{other}");
+            assert_eq!(ours(other, Some("shop")), None, "{other}");
         }
     }
 

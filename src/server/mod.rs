@@ -28,7 +28,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 pub use face::{Face, serve};
-pub use hooks::InboundSecrets;
+pub use hooks::{HookSettings, Hooks};
 pub use links::LinkKey;
 pub use reload::{ReloadHandle, ReloadRequest, ReloadState};
 

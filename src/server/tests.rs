@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Face, InboundSecrets, LinkKey, ReloadHandle, serve};
+use super::{Face, Hooks, LinkKey, ReloadHandle, serve};
 use crate::delivery::samples::{at, delivery, event, posted};
 use crate::delivery::{Attempt, Fate, Record, Routes};
 use crate::incidents::{Exposure, Settings, What};
@@ -60,7 +60,7 @@ impl Rig {
             inbox,
             clock: Still,
             links: LinkKey::new(b"key"),
-            inbound: InboundSecrets::default(),
+            hooks: Hooks::default(),
             committed: watch::channel(()).0,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
@@ -97,7 +97,7 @@ fn rulebook() -> Rulebook {
         graph: Arc::new(Graph::new(Vec::new()).expect("no component, no cycle")),
         escalation: Arc::from([]),
         responders: Vec::new(),
-        routes: Routes::new(Vec::new()),
+        routes: Routes::default(),
     }
 }
 

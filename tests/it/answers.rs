@@ -48,7 +48,7 @@ async fn shop(folder: &Path, target: &Target, receiver: &Receiver, valid_for: &s
         folder,
         "pager.yml",
         "adapter: pager
-settings: {url: {required: true}}
+settings: {url: {required: true}, owner: {default: shop}}
 operations: {page: {url: '{{ settings.url }}', json: {incident: '{{ incident }}'}}}
 ",
     );
@@ -192,6 +192,7 @@ async fn people_acknowledge_and_resolve_in_pagerduty() {
         ("pagey.ping", "", "ignored"),
         ("incident.annotated", "INC-1", "ignored"),
         ("incident.acknowledged", "d3640fbd", "no incident of ours"),
+        ("incident.acknowledged", "other/INC-1", "no incident of ours"),
         ("incident.acknowledged", "INC-99", "there is no incident `INC-99`"),
     ] {
         let (status, said) = pagerduty(&daemon, event, key).await;
@@ -199,7 +200,10 @@ async fn people_acknowledge_and_resolve_in_pagerduty() {
     }
     assert_eq!(acknowledged_by(&daemon).await, Value::Null);
 
-    assert_eq!(pagerduty(&daemon, "incident.acknowledged", "INC-1").await, (200, "done: INC-1\n".to_owned()));
+    assert_eq!(
+        pagerduty(&daemon, "incident.acknowledged", "shop/INC-1").await,
+        (200, "done: INC-1\n".to_owned())
+    );
     assert_eq!(acknowledged_by(&daemon).await, "Ana Lima via pagerduty");
     let (status, said) = pagerduty(&daemon, "incident.acknowledged", "INC-1").await;
     assert!(status == 200 && said.starts_with("nothing to do"), "{status} {said}");

@@ -50,8 +50,8 @@ struct Data {
     incident_key: Option<String>,
 }
 
-/// What the body says.
-pub(super) fn read(body: &[u8]) -> Heard {
+/// What the body says; `owner` stands before an incident's id in the keys of the sink.
+pub(super) fn read(body: &[u8], owner: Option<&str>) -> Heard {
     let event = match serde_json::from_slice::<Request>(body) {
         Ok(Request { event }) => event,
         Err(error) => return Heard::Nothing(format!("it is no webhook of version 3: {error}")),
@@ -62,7 +62,7 @@ pub(super) fn read(body: &[u8]) -> Heard {
         other => return Heard::Nothing(format!("`{other}` is nothing that we act on")),
     };
     let key = event.data.and_then(|data| data.incident_key).unwrap_or_default();
-    let Some(incident) = ours(&key) else {
+    let Some(incident) = ours(&key, owner) else {
         return Heard::Nothing(format!("`{key}` is no incident of ours"));
     };
     match event.agent {
@@ -91,19 +91,23 @@ mod tests {
         let ana = json!({"type": "user_reference", "summary": "Ana Lima", "id": "PU1"});
         let said =
             |kind| Heard::Word { incident: IncidentId(7), kind, by: "Ana Lima via pagerduty".to_owned() };
-        assert_eq!(read(&event("incident.acknowledged", "INC-7", &ana)), said(CommandKind::Acknowledge));
-        assert_eq!(read(&event("incident.resolved", "INC-7", &ana)), said(CommandKind::Resolve));
+        assert_eq!(
+            read(&event("incident.acknowledged", "shop/INC-7", &ana), Some("shop")),
+            said(CommandKind::Acknowledge)
+        );
+        assert_eq!(read(&event("incident.resolved", "INC-7", &ana), None), said(CommandKind::Resolve));
     }
 
     #[test]
     fn whatever_else_comes_is_passed_over() {
         let ana = json!({"type": "user_reference", "summary": "Ana"});
-        let check = |body: &[u8], part: &str| match read(body) {
+        let check = |body: &[u8], part: &str| match read(body, Some("shop")) {
             Heard::Nothing(why) => assert!(why.contains(part), "{why}"),
             word => panic!("{word:?}"),
         };
         check(&event("incident.annotated", "INC-7", &ana), "`incident.annotated`");
         check(&event("incident.resolved", "d3640fbd", &ana), "`d3640fbd` is no incident of ours");
+        check(&event("incident.resolved", "other/INC-7", &ana), "`other/INC-7` is no incident of ours");
         check(&event("incident.resolved", "INC-7", &json!({"type": "service_reference"})), "not a person");
         check(&event("incident.resolved", "INC-7", &json!(null)), "not a person");
         check(br#"{"event": {"event_type": "pagey.ping", "data": {"message": "Hello"}}}"#, "`pagey.ping`");

@@ -66,8 +66,9 @@ struct Action {
     value: Option<String>,
 }
 
-/// What the body says: a form whose field `payload` is JSON.
-pub(super) fn read(body: &[u8]) -> Heard {
+/// What the body says: a form whose field `payload` is JSON. `owner` stands before an incident's id in the values of
+/// buttons.
+pub(super) fn read(body: &[u8], owner: Option<&str>) -> Heard {
     let Some((_, payload)) = form_urlencoded::parse(body).find(|(name, _)| name == "payload") else {
         return Heard::Nothing("it has no `payload`".to_owned());
     };
@@ -84,7 +85,7 @@ pub(super) fn read(body: &[u8]) -> Heard {
             "resolve" => CommandKind::Resolve,
             _ => return None,
         };
-        Some((ours(action.value.as_deref()?)?, kind))
+        Some((ours(action.value.as_deref()?, owner)?, kind))
     });
     let Some((incident, kind)) = word else {
         return Heard::Nothing("no button of ours is among its actions".to_owned());
@@ -120,13 +121,16 @@ mod tests {
     #[test]
     fn a_tap_is_a_word_of_whoever_tapped() {
         let said = |kind| Heard::Word { incident: IncidentId(7), kind, by: "ana via slack".to_owned() };
-        assert_eq!(read(&form(&tap("acknowledge", "INC-7"))), said(CommandKind::Acknowledge));
-        assert_eq!(read(&form(&tap("resolve", "INC-7"))), said(CommandKind::Resolve));
+        assert_eq!(
+            read(&form(&tap("acknowledge", "shop/INC-7")), Some("shop")),
+            said(CommandKind::Acknowledge)
+        );
+        assert_eq!(read(&form(&tap("resolve", "INC-7")), None), said(CommandKind::Resolve));
     }
 
     #[test]
     fn whatever_else_comes_is_passed_over() {
-        let check = |body: &[u8], part: &str| match read(body) {
+        let check = |body: &[u8], part: &str| match read(body, Some("shop")) {
             Heard::Nothing(why) => assert!(why.contains(part), "{why}"),
             word => panic!("{word:?}"),
         };

@@ -91,7 +91,7 @@ async fn face<C: Clock>(
         inbox: inbox.clone(),
         clock,
         links: LinkKey::new(b"key"),
-        inbound: InboundSecrets::default(),
+        hooks: Hooks::default(),
         committed: watch::channel(()).0,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
