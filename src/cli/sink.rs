@@ -56,7 +56,10 @@ pub fn sink(arguments: SinkArguments) -> anyhow::Result<ExitCode> {
         overrides: Vec::new(),
     };
     let config = match config::load(&sources) {
-        Ok((config, _)) => config,
+        Ok((config, warnings)) => {
+            check::print(&warnings);
+            config
+        }
         Err(problems) => {
             check::print(&problems);
             return Ok(ExitCode::from(UNUSABLE));

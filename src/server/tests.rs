@@ -21,6 +21,7 @@ use crate::pipeline::{House, Rulebook, SharedHouse};
 use crate::rules::{Context, load};
 use crate::scrape::{Metadata, metadata, parse_text};
 
+mod answers;
 mod told;
 
 /// Time that stands still.

@@ -4,10 +4,12 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::*;
+use crate::delivery::samples::sink;
 use crate::journal::Batch;
 use crate::journal::failing::Failing;
-use crate::model::{Component, ComponentId};
+use crate::model::{Component, ComponentId, Secret, SecretSource};
 use crate::pipeline::Pipeline;
+use crate::server::HookSettings;
 
 /// Nobody who goes by it waits for anything.
 #[derive(Clone)]
@@ -20,28 +22,29 @@ impl Clock for Hurry {
     async fn sleep_until(&self, _: Timestamp) {}
 }
 
-/// A house with one incident, a pipeline that turns it, and a face.
-struct TurningHouse {
+/// A house with two incidents, a pipeline that turns it, and a face.
+pub(super) struct TurningHouse {
     _folder: tempfile::TempDir,
-    journal: Failing<Sqlite>,
+    pub(super) journal: Failing<Sqlite>,
     /// A face with all the time in the world, and one without any.
-    patient: String,
-    hurried: String,
+    pub(super) patient: String,
+    pub(super) hurried: String,
 }
 
 impl TurningHouse {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let journal =
             Failing::new(Sqlite::open(&folder.path().join("journal.db"), at(0)).expect("a journal"));
-        let opened = What::Opened {
+        let opened = |title: &str| What::Opened {
             key: None,
-            title: "CRM is slow".to_owned(),
+            title: title.to_owned(),
             exposure: Exposure::Public,
             started_at: at(0),
         };
-        let batch = Batch { events: vec![event(1, 1, opened)], ..Batch::default() };
+        let events = vec![event(1, 1, opened("CRM is slow")), event(2, 2, opened("Desk is slow"))];
+        let batch = Batch { events, ..Batch::default() };
         journal.commit(at(1), batch).await.expect("committed");
         let crm = Component {
             id: ComponentId::new("crm").expect("an id"),
@@ -63,13 +66,17 @@ impl TurningHouse {
         Self { _folder: folder, journal, patient, hurried }
     }
 
-    async fn tell(&self, what: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn tell(&self, what: &str, body: Value) -> (u16, Value) {
         tell(&self.patient, what, body).await
     }
 
     async fn incident(&self) -> Value {
+        self.json("incidents/1").await
+    }
+
+    pub(super) async fn json(&self, path: &str) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let url = format!("{}/api/fogsignal/v1/incidents/1", self.patient);
+        let url = format!("{}/api/fogsignal/v1/{path}", self.patient);
         let answer = client.get(url).send().await.expect("it answers");
         answer.json().await.expect("it is JSON")
     }
@@ -82,6 +89,8 @@ async fn face<C: Clock>(
     clock: C,
 ) -> String {
     let (reload, _) = ReloadHandle::new(at(0));
+    let secret = SecretSource::Inline(Secret::new("key"));
+    let hook = (sink("pager"), HookSettings { secret, owner: None });
     let outbox = Arc::new(ArcSwap::from_pointee(Vec::new()));
     let face = Face {
         house: house.clone(),
@@ -91,7 +100,7 @@ async fn face<C: Clock>(
         inbox: inbox.clone(),
         clock,
         links: LinkKey::new(b"key"),
-        hooks: Hooks::default(),
+        hooks: Arc::new(ArcSwap::from_pointee([hook].into())),
         committed: watch::channel(()).0,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
