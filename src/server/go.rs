@@ -45,7 +45,7 @@ pub async fn open<J: Journal, C: Clock>(
 ) -> Response {
     match read(&face, &ticket).and_then(|ticket| card(&face, ticket.incident)) {
         Ok(card) => page(StatusCode::OK, None, Some(&card), Button::Without),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.page(),
     }
 }
 
@@ -56,7 +56,7 @@ pub async fn ask<J: Journal, C: Clock>(
 ) -> Response {
     match read(&face, &ticket).and_then(|ticket| card(&face, ticket.incident)) {
         Ok(card) => page(StatusCode::OK, card.taken_on(), Some(&card), Button::WhereNobodyIsOnIt),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.page(),
     }
 }
 
@@ -65,10 +65,10 @@ pub async fn acknowledge<J: Journal, C: Clock>(
     State(face): State<Arc<Face<J, C>>>,
     Path(ticket): Path<String>,
 ) -> Response {
-    acknowledged(&face, &ticket).await.unwrap_or_else(|refusal| refusal)
+    acknowledged(&face, &ticket).await.unwrap_or_else(|refusal| refusal.page())
 }
 
-async fn acknowledged<J: Journal, C: Clock>(face: &Face<J, C>, ticket: &str) -> Result<Response, Response> {
+async fn acknowledged<J: Journal, C: Clock>(face: &Face<J, C>, ticket: &str) -> Result<Response, Refusal> {
     let ticket = read(face, ticket)?;
     let incident = card(face, ticket.incident)?.number;
     let by = format!("link of {}", ticket.sink);
@@ -86,13 +86,13 @@ async fn acknowledged<J: Journal, C: Clock>(face: &Face<J, C>, ticket: &str) -> 
 }
 
 /// What a link is good for, or the page that refuses it.
-fn read<J: Journal, C: Clock>(face: &Face<J, C>, ticket: &str) -> Result<Ticket, Response> {
-    let bad = |why: BadLink| page(StatusCode::FORBIDDEN, Some(why.to_string()), None, Button::Without);
+fn read<J: Journal, C: Clock>(face: &Face<J, C>, ticket: &str) -> Result<Ticket, Refusal> {
+    let bad = |why: BadLink| Refusal { status: StatusCode::FORBIDDEN, said: why.to_string() };
     face.links.read(ticket, face.clock.now()).map_err(bad)
 }
 
 /// What is known of an incident, or of the one that it became a part of.
-fn card<J: Journal, C: Clock>(face: &Face<J, C>, id: IncidentId) -> Result<Card, Response> {
+fn card<J: Journal, C: Clock>(face: &Face<J, C>, id: IncidentId) -> Result<Card, Refusal> {
     let house = face.house.read();
     goes_on_as(&house.book, id).map(Card::new).ok_or_else(|| gone(id))
 }
@@ -109,9 +109,21 @@ pub(super) fn goes_on_as(book: &Book, id: IncidentId) -> Option<&Incident> {
     Some(incident)
 }
 
-fn gone(id: IncidentId) -> Response {
+fn gone(id: IncidentId) -> Refusal {
     let said = format!("{id} is so long over that it is no longer remembered");
-    page(StatusCode::NOT_FOUND, Some(said), None, Button::Without)
+    Refusal { status: StatusCode::NOT_FOUND, said }
+}
+
+/// Why there is nothing to show.
+struct Refusal {
+    status: StatusCode,
+    said: String,
+}
+
+impl Refusal {
+    fn page(self) -> Response {
+        page(self.status, Some(self.said), None, Button::Without)
+    }
 }
 
 /// What the page says of an incident.

@@ -79,7 +79,7 @@ async fn whoever_takes_on_what_became_a_part_of_another_takes_that_on() {
 #[tokio::test]
 async fn decisions_about_deliveries_need_the_journal() {
     let house = TurningHouse::start().await;
-    let deliveries = vec![posted(1, 1, "page")];
+    let deliveries = vec![posted(1, 1, "page").1];
     let batch = Batch { deliveries, ..Batch::default() };
     house.journal.commit(at(1), batch).await.expect("committed");
     let by = json!({"by": "ana"});
