@@ -34,6 +34,7 @@ scrape_configs:
 - {{job_name: a, static_configs: [{{targets: ['{}']}}]}}
 rule_files: [rules.yml]
 components: [{{id: shop, name: Shop}}]
+incidents: {{min_gap: 1s}}
 sinks:
 - {{name: ops, adapter: webhook, audience: responders, url: '{url}', secret_file: secret}}
 - {{name: status-page, adapter: webhook, audience: customers, url: '{url}', secret_file: secret}}

@@ -238,7 +238,7 @@ fn settings(raw: Option<Entries<RawSettingOf>>, reader: &Reader) -> BTreeMap<Str
     let entries = raw.map(|raw| raw.0).unwrap_or_default().into_iter();
     let yes = |word: Option<At<bool>>| word.is_some_and(|word| word.value);
     let setting = |(name, raw): (At<String>, RawSettingOf)| {
-        let default = raw.default.and_then(|tree| fixed(&tree.0));
+        let default = raw.default.map(|tree| fixed(&tree.0));
         let setting = Setting {
             about: raw.about.map(|about| about.value).unwrap_or_default(),
             required: yes(raw.required),
@@ -256,8 +256,8 @@ fn settings(raw: Option<Entries<RawSettingOf>>, reader: &Reader) -> BTreeMap<Str
 fn maps(raw: Option<Entries<Entries<RawTree>>>) -> BTreeMap<String, BTreeMap<String, Json>> {
     let entries = raw.map(|raw| raw.0).unwrap_or_default().into_iter();
     let words = |words: Entries<RawTree>| {
-        let word = |(word, tree): (At<String>, RawTree)| Some((word.value, fixed(&tree.0)?));
-        words.0.into_iter().filter_map(word).collect()
+        let word = |(word, tree): (At<String>, RawTree)| (word.value, fixed(&tree.0));
+        words.0.into_iter().map(word).collect()
     };
     entries.map(|(name, map)| (name.value, words(map))).collect()
 }
@@ -375,14 +375,14 @@ fn noted<T>(made: Result<T, String>, at: &Where, reader: &Reader) -> Option<T> {
 }
 
 /// A value without templates.
-fn fixed(node: &Node) -> Option<Json> {
-    Some(match &node.content {
+fn fixed(node: &Node) -> Json {
+    match &node.content {
         Content::Null => Json::Null,
         Content::Scalar(scalar) => typed(scalar),
-        Content::List(items) => Json::Array(items.iter().filter_map(fixed).collect()),
+        Content::List(items) => Json::Array(items.iter().map(fixed).collect()),
         Content::Map(entries) => {
-            let entry = |(key, value): &(tree::Scalar, Node)| Some((key.value.clone(), fixed(value)?));
-            Json::Object(entries.iter().filter_map(entry).collect())
+            let entry = |(key, value): &(tree::Scalar, Node)| (key.value.clone(), fixed(value));
+            Json::Object(entries.iter().map(entry).collect())
         }
     }
 }
@@ -394,7 +394,7 @@ fn typed(scalar: &tree::Scalar) -> Json {
 }
 
 /// A setting's value as JSON.
-pub(super) fn plain(tree: &RawTree) -> Option<Json> {
+pub(super) fn plain(tree: &RawTree) -> Json {
     fixed(&tree.0)
 }
 

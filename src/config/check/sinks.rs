@@ -343,7 +343,7 @@ fn value(name: &At<String>, value: &RawSetting, setting: &Setting, cx: &Context<
             );
             None
         }
-        RawSetting::Plain(tree) => adapters::plain(tree).map(SettingValue::Plain),
+        RawSetting::Plain(tree) => Some(SettingValue::Plain(adapters::plain(tree))),
         RawSetting::File(file) => cx.hidden(&name.value, Some(file.clone()), None).map(SettingValue::Secret),
         RawSetting::Environment(variable) => {
             cx.hidden(&name.value, None, Some(variable.clone())).map(SettingValue::Secret)

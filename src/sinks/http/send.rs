@@ -4,6 +4,8 @@
 //! Out:  what it came to.
 //! Not:  a step that may be repeated is; what must not be comes last in a definition, or is looked for first.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::delivery::{Audience, Delivery, Message, Outcome, Rate, Remembered, SinkNews};
