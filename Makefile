@@ -43,6 +43,7 @@ crash:
 bench:
 	$(CARGO) bench --bench exposition
 	$(CARGO) bench --bench decide
+	$(CARGO) bench --bench deliver
 	$(CARGO) build --release
 	target/release/fogsignal replay tests/scenarios/large/crm-with-200-rules.scn --format json >/dev/null
 
