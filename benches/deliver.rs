@@ -119,7 +119,7 @@ impl Rig {
             self.commit(IN_A_COMMIT).await;
         }
         while !self.journal.waiting().await.expect("it answers").is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            rest(Duration::from_millis(2)).await;
         }
         let took = began.elapsed();
         assert_eq!(self.stats.now().delivered, DELIVERIES);
@@ -132,10 +132,10 @@ impl Rig {
         for _ in 0..PACED {
             let keys = self.commit(1).await;
             committed_at.extend(keys.into_iter().map(|key| (key, Instant::now())));
-            tokio::time::sleep(PACE).await;
+            rest(PACE).await;
         }
         while self.stats.now().delivered < DELIVERIES + PACED {
-            tokio::time::sleep(PACE).await;
+            rest(PACE).await;
         }
         let seen = self.seen.lock().expect("nobody panics while holding it");
         let took = |(key, at): (&String, &Instant)| seen[key].saturating_duration_since(*at);
@@ -158,6 +158,11 @@ impl Rig {
         let _ = self.stop.send(End::Drain);
         self.pump.await.expect("the pump ends well");
     }
+}
+
+/// Real time: that is what is measured here.
+async fn rest(length: Duration) {
+    SystemClock.sleep_until(SystemClock.now() + length).await;
 }
 
 async fn take(State(seen): State<Seen>, headers: HeaderMap, _body: axum::body::Bytes) -> StatusCode {
