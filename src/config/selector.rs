@@ -12,7 +12,7 @@ use crate::promql::{self, Expr};
 pub fn parse(text: &str) -> Result<Vec<Matcher>, Wrong> {
     const EXAMPLE: &str = "write for example `{job=\"crm\"}`";
     match promql::parse(text) {
-        Ok(Expr::Selector(selector)) if selector.offset_ms == 0 => Ok(selector.matchers),
+        Ok(Expr::Selector(selector)) if selector.is_plain() => Ok(selector.matchers),
         Ok(_) => {
             Err(Wrong::new(format!("`{text}` is an expression, not a selector of series")).hint(EXAMPLE))
         }

@@ -19,11 +19,6 @@ impl ParseError {
         Self { span, what: what.into(), hint: None }
     }
 
-    /// A construct that PromQL has and this evaluator does not have yet.
-    pub(super) fn unsupported(span: Span, construct: &str) -> Self {
-        Self::new(span, format!("{construct} not supported yet"))
-    }
-
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

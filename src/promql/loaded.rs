@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use crate::model::{Labels, MatchOp, Matcher, STALE_NAN, Timestamp, parse_value};
-use crate::promql::ast::Expr;
-use crate::promql::parser::parse;
-use crate::promql::{Feed, Origin, Presence, Sample, SeriesId, Source};
+use crate::promql::text::parse;
+use crate::promql::tree::ast::Expr;
+use crate::promql::{Feed, HistogramSample, Origin, Presence, Sample, Samples, SeriesId, Source, Started};
 
 /// More values than this in one series are refused, so that `0x999999999` can't fill the memory.
 const VALUES_MAX: usize = 1_000_000;
@@ -16,8 +16,24 @@ const VALUES_MAX: usize = 1_000_000;
 /// Series in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
-    /// In the order of labels; the ids are those of loading.
-    series: Vec<(SeriesId, Labels, Vec<Sample>)>,
+    /// In the order of labels.
+    series: Vec<Series>,
+}
+
+#[derive(Debug, Clone)]
+struct Series {
+    /// That of loading.
+    id: SeriesId,
+    labels: Labels,
+    floats: Vec<Sample>,
+    histograms: Vec<HistogramSample>,
+    starts: Vec<Started>,
+}
+
+impl Series {
+    fn samples(&self) -> Samples<'_> {
+        Samples { floats: &self.floats, histograms: &self.histograms, starts: &self.starts }
+    }
 }
 
 impl Loaded {
@@ -41,13 +57,30 @@ impl Loaded {
 
     /// Adds samples in time order; those of a series that is there already go on behind its own.
     pub fn add(&mut self, labels: Labels, samples: Vec<Sample>) {
-        match self.series.binary_search_by(|(_, have, _)| have.cmp(&labels)) {
-            Ok(at) => self.series[at].2.extend(samples),
+        self.series(labels).floats.extend(samples);
+    }
+
+    /// As `add`, for native histograms.
+    pub fn add_histograms(&mut self, labels: Labels, samples: Vec<HistogramSample>) {
+        self.series(labels).histograms.extend(samples);
+    }
+
+    /// Says when the counters behind samples began, in the order of the samples' times.
+    pub fn add_starts(&mut self, labels: Labels, starts: Vec<Started>) {
+        self.series(labels).starts.extend(starts);
+    }
+
+    fn series(&mut self, labels: Labels) -> &mut Series {
+        let at = match self.series.binary_search_by(|series| series.labels.cmp(&labels)) {
+            Ok(at) => at,
             Err(at) => {
                 let id = SeriesId(self.series.len() as u64);
-                self.series.insert(at, (id, labels, samples));
+                let (floats, histograms, starts) = (Vec::new(), Vec::new(), Vec::new());
+                self.series.insert(at, Series { id, labels, floats, histograms, starts });
+                at
             }
-        }
+        };
+        &mut self.series[at]
     }
 }
 
@@ -59,21 +92,34 @@ impl Source for Loaded {
         until: Timestamp,
         visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
     ) {
-        for (id, labels, samples) in &self.series {
-            if matchers.iter().all(|matcher| matcher.matches(labels)) {
-                let start = samples.partition_point(|sample| sample.at <= after);
-                let end = samples.partition_point(|sample| sample.at <= until);
-                if start < end {
-                    visit(*id, labels, &samples[start..end]);
+        self.select_samples(matchers, after, until, &mut |id, labels, samples| {
+            if !samples.floats.is_empty() {
+                visit(id, labels, samples.floats);
+            }
+        });
+    }
+
+    fn select_samples(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    ) {
+        for series in &self.series {
+            if matchers.iter().all(|matcher| matcher.matches(&series.labels)) {
+                let samples = series.samples().within(after, until);
+                if !samples.is_empty() {
+                    visit(series.id, &series.labels, samples);
                 }
             }
         }
     }
 
     fn feeds(&self, series: SeriesId) -> Vec<Feed> {
-        let found = self.series.iter().find(|(id, ..)| *id == series);
+        let found = self.series.iter().find(|have| have.id == series);
         found
-            .map(|(_, labels, _)| Feed { labels: labels.clone(), origin: Origin::Loaded })
+            .map(|have| Feed { labels: have.labels.clone(), origin: Origin::Loaded })
             .into_iter()
             .collect()
     }
@@ -140,7 +186,7 @@ fn parse_labels(head: &str) -> Result<Labels, String> {
         return Ok(Labels::empty());
     }
     let selector = match parse(head) {
-        Ok(Expr::Selector(selector)) if selector.offset_ms == 0 => selector,
+        Ok(Expr::Selector(selector)) if selector.is_plain() => selector,
         Ok(_) => return Err(format!("`{head}` is no series")),
         Err(error) => return Err(format!("`{head}` is no series: {error}")),
     };

@@ -1,41 +1,37 @@
 //! PromQL: from text to a checked expression to a value.
 //!
-//! In:   a text; anything that answers selectors (`Source`); an instant.
+//! In:   a text; anything that answers selectors (`Source`); an instant, or several.
 //! Out:  a value, with the series that fed it where asked; what an expression demands of `series`.
-//! Not:  no storage and no clock; what is not supported yet is an error that names the construct.
+//! Not:  no storage and no clock.
+//!
+//! The way of an expression: `text` reads it, `tree` checks it and says what it needs, `eval` gives its value, which is
+//! made of what `value` holds.
 
-mod aggregate;
-mod ast;
-mod binary;
-mod check;
-mod demand;
 mod error;
-mod evaluate;
-mod functions;
-mod lexer;
+mod eval;
 mod loaded;
-mod numbers;
-mod over_range;
-mod parser;
-mod print;
-mod selectors;
-mod shape;
 mod source;
-mod sums;
 #[cfg(test)]
 mod tests;
+mod text;
+mod tree;
 mod value;
 
-pub use ast::{
-    Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, Group, Grouping, MatchBy, Matching, RangeSelector,
-    Selector, Side, Sign, ValueType,
-};
-pub use demand::Demand;
 pub use error::ParseError;
-pub use evaluate::{evaluate, evaluate_noting, evaluate_vector};
-pub use functions::{Function, Signature};
+pub use eval::{evaluate, evaluate_range, evaluate_vector, evaluate_within};
 pub use loaded::{Loaded, parse_series, split_series};
-pub use parser::parse;
-pub use shape::Threshold;
-pub use source::{Feed, Origin, Presence, Recorded, Sample, SeriesId, Source};
-pub use value::{Element, EvalError, LOOK_BACK, Note, Options, Track, Value};
+pub use source::{Feed, HistogramSample, Origin, Presence, Recorded, Sample, Samples, SeriesId, Source, Started};
+pub use text::{Dialect, parse, parse_as};
+pub use tree::ast::{
+    Aggregate, Binary, Call, Expr, Extension, Fill, Group, Grouping, MatchBy, Matching, Pattern, RangeSelector, Selector,
+    Side, Sign, Subquery, ValueType,
+};
+pub use tree::demand::Demand;
+pub use tree::functions::{Function, Signature};
+pub use tree::length::{Instants, Length, Pin, Reckoning, Shift};
+pub use tree::operators::{AggregateOp, BinaryOp};
+pub use tree::shape::Threshold;
+pub use value::{
+    Amount, CUSTOM_SCHEMA, Element, EvalError, Histogram, Item, LOOK_BACK, Names, Note, NoteKind, Options, Reset,
+    Track, Value,
+};

@@ -1,10 +1,12 @@
 //! What an expression reads from.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp};
+use crate::promql::value::Histogram;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +15,57 @@ pub struct Sample {
     pub at: Timestamp,
     /// What it was; a staleness marker (`model::is_stale`) says that the series ended here.
     pub value: f64,
+}
+
+/// One native histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramSample {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What it was.
+    pub value: Arc<Histogram>,
+}
+
+/// When the counter behind a sample began to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// The sample's time.
+    pub at: Timestamp,
+    /// When its counter began.
+    pub since: Timestamp,
+}
+
+/// The samples of a series in a stretch of time, each kind in time order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Samples<'a> {
+    /// The numbers, staleness markers included.
+    pub floats: &'a [Sample],
+    /// The native histograms.
+    pub histograms: &'a [HistogramSample],
+    /// Of samples that know it, when their counter began.
+    pub starts: &'a [Started],
+}
+
+impl<'a> Samples<'a> {
+    /// Those in `(after, until]`.
+    #[must_use]
+    pub fn within(self, after: Timestamp, until: Timestamp) -> Self {
+        fn cut<T>(all: &[T], at: impl Fn(&T) -> Timestamp, after: Timestamp, until: Timestamp) -> &[T] {
+            let start = all.partition_point(|one| at(one) <= after);
+            let end = start + all[start..].partition_point(|one| at(one) <= until);
+            &all[start..end]
+        }
+        Self {
+            floats: cut(self.floats, |sample| sample.at, after, until),
+            histograms: cut(self.histograms, |sample| sample.at, after, until),
+            starts: cut(self.starts, |started| started.at, after, until),
+        }
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.floats.is_empty() && self.histograms.is_empty()
+    }
 }
 
 /// A series, as long as its source lives. Not stable over restarts: `Feed` is.
@@ -75,6 +128,19 @@ pub trait Source {
         until: Timestamp,
         visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
     );
+
+    /// As `select`, for sources that also hold native histograms or know when counters began.
+    fn select_samples(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    ) {
+        self.select(matchers, after, until, &mut |series, labels, floats| {
+            visit(series, labels, Samples { floats, ..Samples::default() });
+        });
+    }
 
     /// The lasting name of a series; `None` once it is gone from this source. A recorded series answers with
     /// the series that fed its rule.

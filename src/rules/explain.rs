@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ComponentId, Labels, METRIC_NAME, Timestamp};
-use crate::promql::{self, Demand, Element, Expr, Options, Source};
+use crate::promql::{self, Demand, Element, Options, Source};
 
 use super::rule::Breakdown;
 use super::{AlertKey, AlertRow, AlertState};
@@ -57,13 +57,7 @@ impl Breakdown {
     /// How long before the crossing the value is compared with: what the query sees at the crossing then holds
     /// nothing of what it is compared with.
     fn window(&self) -> Duration {
-        let mut longest = WINDOW_LEAST;
-        self.expr.walk(&mut |expr| {
-            if let Expr::Range(range) = expr {
-                longest = longest.max(range.range);
-            }
-        });
-        longest
+        self.expr.longest_range().max(WINDOW_LEAST)
     }
 
     /// What it needs to be kept: from before the crossing, for as long as the rise is explained.

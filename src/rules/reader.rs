@@ -178,7 +178,8 @@ impl<'a> Reader<'a> {
     /// PromQL. A problem points into the expression.
     pub(super) fn expression(&mut self, node: &Node, what: &str) -> Option<Expr> {
         let scalar = self.scalar(node, what)?;
-        match promql::parse(&scalar.value) {
+        let read = promql::parse(&scalar.value);
+        match read.and_then(|expr| expr.fault().map_or(Ok(expr), Err)) {
             Ok(expr) => Some(expr),
             Err(error) => {
                 self.error_inside(scalar, error.span, format!("{what}: {}", error.what), error.hint);

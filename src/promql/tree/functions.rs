@@ -1,11 +1,13 @@
-//! The catalogue of functions: names, what each takes and gives, and those that are not here yet.
+//! The catalogue of functions: names, and what each takes and gives.
 
-use crate::promql::ast::ValueType::{self, Matrix, Scalar, Vector};
+use crate::promql::tree::ast::ValueType::{self, Matrix, Scalar, Text, Vector};
+use crate::promql::tree::operators::AggregateOp;
 
 /// Makes the enum of functions and their signatures from one table: name, arguments, how many of them must be
-/// given, and what comes out.
+/// given, what comes out, and whether the last argument may be `repeated` and the function is `experimental`.
 macro_rules! catalogue {
-    ($($function:ident $name:literal ($($arg:ident),*) needs $required:literal gives $returns:ident,)*) => {
+    ($($function:ident $name:literal ($($arg:ident),*) needs $required:literal gives $returns:ident
+        $(also $trait:ident)*,)*) => {
         /// A function that can be evaluated.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Function {
@@ -14,7 +16,7 @@ macro_rules! catalogue {
 
         impl Function {
             /// Every one of them.
-            pub(super) const ALL: &[Self] = &[$(Self::$function,)*];
+            pub(in crate::promql) const ALL: &[Self] = &[$(Self::$function,)*];
 
             /// As PromQL writes it.
             pub const fn as_str(self) -> &'static str {
@@ -22,10 +24,17 @@ macro_rules! catalogue {
             }
 
             /// What it takes and gives.
-            pub const fn signature(self) -> Signature {
+            pub fn signature(self) -> Signature {
                 match self {
                     $(Self::$function => {
-                        Signature { args: &[$($arg),*], required: $required, returns: $returns }
+                        let traits: &[&str] = &[$(stringify!($trait)),*];
+                        Signature {
+                            args: &[$($arg),*],
+                            required: $required,
+                            returns: $returns,
+                            repeats: traits.contains(&"repeated"),
+                            experimental: traits.contains(&"experimental"),
+                        }
                     })*
                 }
             }
@@ -42,6 +51,10 @@ pub struct Signature {
     pub required: usize,
     /// The type of what it gives.
     pub returns: ValueType,
+    /// Whether the last argument may be given several times.
+    pub repeats: bool,
+    /// Whether Prometheus has it behind a switch.
+    pub experimental: bool,
 }
 
 catalogue! {
@@ -109,68 +122,54 @@ catalogue! {
     DaysInMonth "days_in_month" (Vector) needs 0 gives Vector,
     Month "month" (Vector) needs 0 gives Vector,
     Year "year" (Vector) needs 0 gives Vector,
+    MadOverTime "mad_over_time" (Matrix) needs 1 gives Vector also experimental,
+    TsOfFirstOverTime "ts_of_first_over_time" (Matrix) needs 1 gives Vector also experimental,
+    TsOfLastOverTime "ts_of_last_over_time" (Matrix) needs 1 gives Vector also experimental,
+    TsOfMaxOverTime "ts_of_max_over_time" (Matrix) needs 1 gives Vector also experimental,
+    TsOfMinOverTime "ts_of_min_over_time" (Matrix) needs 1 gives Vector also experimental,
+    DoubleExponentialSmoothing "double_exponential_smoothing" (Matrix, Scalar, Scalar) needs 3 gives Vector
+        also experimental,
+    HistogramQuantile "histogram_quantile" (Scalar, Vector) needs 2 gives Vector,
+    HistogramQuantiles "histogram_quantiles" (Vector, Text, Scalar) needs 3 gives Vector
+        also repeated also experimental,
+    HistogramFraction "histogram_fraction" (Scalar, Scalar, Vector) needs 3 gives Vector,
+    HistogramAvg "histogram_avg" (Vector) needs 1 gives Vector,
+    HistogramCount "histogram_count" (Vector) needs 1 gives Vector,
+    HistogramSum "histogram_sum" (Vector) needs 1 gives Vector,
+    HistogramStddev "histogram_stddev" (Vector) needs 1 gives Vector,
+    HistogramStdvar "histogram_stdvar" (Vector) needs 1 gives Vector,
+    LabelReplace "label_replace" (Vector, Text, Text, Text, Text) needs 5 gives Vector,
+    LabelJoin "label_join" (Vector, Text, Text, Text) needs 3 gives Vector also repeated,
+    SortByLabel "sort_by_label" (Vector, Text) needs 2 gives Vector also repeated also experimental,
+    SortByLabelDesc "sort_by_label_desc" (Vector, Text) needs 2 gives Vector also repeated also experimental,
+    Info "info" (Vector, Vector) needs 1 gives Vector also experimental,
+    StartTimestamp "start_timestamp" (Vector) needs 1 gives Vector also experimental,
+    Start "start" () needs 0 gives Scalar also experimental,
+    End "end" () needs 0 gives Scalar also experimental,
+    Step "step" () needs 0 gives Scalar also experimental,
+    Range "range" () needs 0 gives Scalar also experimental,
+    MinOf "min_of" (Scalar, Scalar) needs 2 gives Scalar also experimental,
+    MaxOf "max_of" (Scalar, Scalar) needs 2 gives Scalar also experimental,
 }
-
-/// Functions of PromQL that can't be evaluated yet.
-const UNSUPPORTED: [&str; 28] = [
-    "double_exponential_smoothing",
-    "end",
-    "histogram_avg",
-    "histogram_count",
-    "histogram_fraction",
-    "histogram_quantile",
-    "histogram_quantiles",
-    "histogram_stddev",
-    "histogram_stdvar",
-    "histogram_sum",
-    "holt_winters",
-    "info",
-    "label_join",
-    "label_replace",
-    "mad_over_time",
-    "max_of",
-    "min_of",
-    "range",
-    "sort_by_label",
-    "sort_by_label_desc",
-    "start",
-    "start_timestamp",
-    "step",
-    "ts_of_first_over_time",
-    "ts_of_last_over_time",
-    "ts_of_max_over_time",
-    "ts_of_min_over_time",
-    "xor_over_time",
-];
-
-/// Aggregations of PromQL that can't be evaluated yet.
-const UNSUPPORTED_AGGREGATIONS: [&str; 6] =
-    ["topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"];
 
 impl Function {
     /// The function of this name; names are told apart by case.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|function| function.as_str() == name)
+    pub(in crate::promql) fn named(name: &str) -> Option<Self> {
+        match name {
+            // As it was called before Prometheus 3.
+            "holt_winters" => Some(Self::DoubleExponentialSmoothing),
+            _ => Self::ALL.iter().copied().find(|function| function.as_str() == name),
+        }
     }
-}
-
-/// Whether PromQL has a function of this name that is not here yet.
-pub(super) fn is_unsupported_function(name: &str) -> bool {
-    UNSUPPORTED.contains(&name)
-}
-
-/// Whether PromQL has an aggregation of this name that is not here yet.
-pub(super) fn is_unsupported_aggregation(name: &str) -> bool {
-    UNSUPPORTED_AGGREGATIONS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// A longer name is near to no function's, and not worth the time to compare.
 const NAME_MAX_BYTES: usize = 40;
 
 /// The known name that is nearest to `name`, where one is near.
-pub(super) fn nearest(name: &str) -> Option<&'static str> {
+pub(in crate::promql) fn nearest(name: &str) -> Option<&'static str> {
     let known = Function::ALL.iter().map(|function| function.as_str());
-    let known = known.chain(crate::promql::ast::AggregateOp::ALL.iter().map(|op| op.as_str()));
+    let known = known.chain(AggregateOp::ALL.iter().map(|op| op.as_str()));
     let name = name.to_ascii_lowercase();
     if NAME_MAX_BYTES < name.len() {
         return None;
@@ -215,7 +214,17 @@ mod tests {
     }
 
     #[test]
-    fn no_function_is_both_here_and_missing() {
-        assert!(Function::ALL.iter().all(|function| !is_unsupported_function(function.as_str())));
+    fn a_name_of_old_still_finds_its_function() {
+        assert_eq!(Function::named("holt_winters"), Some(Function::DoubleExponentialSmoothing));
+        assert_eq!(Function::named("Rate"), None);
+    }
+
+    #[test]
+    fn only_what_takes_an_argument_can_repeat_it() {
+        for function in Function::ALL {
+            let signature = function.signature();
+            assert!(!signature.repeats || !signature.args.is_empty(), "{function:?}");
+            assert!(signature.required <= signature.args.len(), "{function:?}");
+        }
     }
 }

@@ -5,12 +5,13 @@
 //! Not:  nothing is evaluated and no constant folded but the sign of a number.
 
 use crate::model::Span;
-use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, Grouping};
-use crate::promql::ast::{Group, MatchBy, Matching, Side, Sign};
-use crate::promql::check;
 use crate::promql::error::ParseError;
-use crate::promql::functions::{self, Function};
-use crate::promql::lexer::{Kind, Lexer, Token};
+use crate::promql::text::dialect::{self, Dialect};
+use crate::promql::text::lexer::{Kind, Lexer, Token};
+use crate::promql::tree::ast::{Aggregate, Binary, Call, Expr, Grouping, Pattern, Sign};
+use crate::promql::tree::check;
+use crate::promql::tree::functions::{self, Function};
+use crate::promql::tree::operators::{AggregateOp, BinaryOp};
 
 /// A longer text is refused.
 const TEXT_MAX_BYTES: usize = 1 << 16;
@@ -18,20 +19,25 @@ const TEXT_MAX_BYTES: usize = 1 << 16;
 const NESTING_MAX: usize = 100;
 /// A chain such as `a or b or c …` is a tree of its own depth, which is bounded as well.
 const TREE_DEPTH_MAX: usize = 250;
-/// They stand where `on` does, and would say what an element without a partner meets.
-const FILL_MODIFIERS: [&str; 3] = ["fill", "fill_left", "fill_right"];
+/// Reads and checks an expression in the part of the language that does not change any more.
+///
+/// # Errors
+/// Where the text is no PromQL, its types don't fit, or it uses what is experimental.
+pub fn parse(text: &str) -> Result<Expr, ParseError> {
+    parse_as(text, &Dialect::STABLE)
+}
 
 /// Reads and checks an expression.
 ///
 /// # Errors
-/// Where the text is no PromQL, its types don't fit, or it uses what is not supported yet; the error names it.
-pub fn parse(text: &str) -> Result<Expr, ParseError> {
+/// Where the text is no PromQL, its types don't fit, or it uses what is not switched on.
+pub fn parse_as(text: &str, dialect: &Dialect) -> Result<Expr, ParseError> {
     if TEXT_MAX_BYTES < text.len() {
         let what =
             format!("an expression of {} bytes is too long; the limit is {TEXT_MAX_BYTES}", text.len());
         return Err(ParseError::new(Span::new(0, 0), what));
     }
-    let mut parser = Parser::new(text)?;
+    let mut parser = Parser::new(text, dialect)?;
     let tree = parser.expr(0)?;
     match &parser.next.kind {
         Kind::End => Ok(tree.expr),
@@ -44,7 +50,7 @@ pub fn parse(text: &str) -> Result<Expr, ParseError> {
 /// An expression and how deep it is.
 pub(super) struct Tree {
     pub(super) expr: Expr,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl Tree {
@@ -60,13 +66,31 @@ pub(super) struct Parser<'t> {
     /// Where the token before it ended.
     pub(super) last_end: usize,
     nesting: usize,
+    pub(super) dialect: &'t Dialect,
+    /// Whether a selector may fit every series, as that within `info` does.
+    pub(super) lenient: bool,
 }
 
 impl<'t> Parser<'t> {
-    fn new(text: &'t str) -> Result<Self, ParseError> {
+    fn new(text: &'t str, dialect: &'t Dialect) -> Result<Self, ParseError> {
         let mut lexer = Lexer::new(text);
         let next = lexer.next()?;
-        Ok(Self { lexer, next, last_end: 0, nesting: 0 })
+        Ok(Self { lexer, next, last_end: 0, nesting: 0, dialect, lenient: false })
+    }
+
+    /// Goes a level down, which is bounded.
+    pub(super) fn nest(&mut self) -> Result<(), ParseError> {
+        if self.nesting == NESTING_MAX {
+            let what = format!("this expression is nested more than {NESTING_MAX} levels deep");
+            return Err(ParseError::new(self.next.span, what));
+        }
+        self.nesting += 1;
+        Ok(())
+    }
+
+    /// Comes up again.
+    pub(super) fn unnest(&mut self) {
+        self.nesting -= 1;
     }
 
     /// Takes the token that is looked at.
@@ -100,30 +124,37 @@ impl<'t> Parser<'t> {
 
     /// An expression of operators that bind at least as strongly as `weakest`.
     pub(super) fn expr(&mut self, weakest: u8) -> Result<Tree, ParseError> {
-        if self.nesting == NESTING_MAX {
-            let what = format!("this expression is nested more than {NESTING_MAX} levels deep");
-            return Err(ParseError::new(self.next.span, what));
-        }
-        self.nesting += 1;
+        self.nest()?;
         let mut left = self.operand()?;
         while let Some(op) = self.operator().filter(|op| weakest <= op.precedence()) {
             let op_span = self.take()?.span;
             let (returns_bool, matching) = self.modifiers(op, op_span)?;
             let right = self.expr(if op == BinaryOp::Pow { op.precedence() } else { op.precedence() + 1 })?;
             let span = left.expr.span().to(right.expr.span());
-            let depth = left.depth.max(right.depth) + 1;
-            if TREE_DEPTH_MAX < depth {
-                let what = format!("this expression has more than {TREE_DEPTH_MAX} operators in a row");
-                return Err(ParseError::new(op_span, what)
-                    .hint("put parts of it in parentheses, or in recording rules"));
-            }
+            let deepest = if left.depth < right.depth { &right } else { &left };
+            self.deeper(deepest, op_span)?;
+            let depth = deepest.depth + 1;
             let (matching, vectors) = (matching.unwrap_or_default(), (left.expr, right.expr));
             let binary = Binary { op, returns_bool, matching, left: vectors.0, right: vectors.1, span };
             check::binary(&binary, op_span)?;
             left = Tree { expr: Expr::Binary(Box::new(binary)), depth };
         }
-        self.nesting -= 1;
+        self.unnest();
         Ok(left)
+    }
+
+    /// Refuses one more level above `tree`, where there are enough.
+    pub(super) fn deeper(&self, tree: &Tree, span: Span) -> Result<(), ParseError> {
+        if tree.depth < TREE_DEPTH_MAX {
+            return Ok(());
+        }
+        let what = format!("this expression has more than {TREE_DEPTH_MAX} operators in a row");
+        Err(ParseError::new(span, what).hint("put parts of it in parentheses, or in recording rules"))
+    }
+
+    /// Whether a parenthesis opens behind the token that is looked at.
+    pub(super) fn opens_next(&self) -> bool {
+        matches!(self.lexer.clone().next(), Ok(Token { kind: Kind::LeftParen, .. }))
     }
 
     /// What operators stand between, with its sign.
@@ -161,7 +192,12 @@ impl<'t> Parser<'t> {
             Kind::Text(value) => {
                 let value = value.clone();
                 self.take()?;
-                Tree::leaf(Expr::Text { value, span })
+                Tree::leaf(Expr::Text { value, is_utf8: true, span })
+            }
+            Kind::Bytes(value) => {
+                let value = value.clone();
+                self.take()?;
+                Tree::leaf(Expr::Text { value, is_utf8: false, span })
             }
             Kind::LeftParen => {
                 self.take()?;
@@ -186,12 +222,9 @@ impl<'t> Parser<'t> {
         let calls = self.next.kind == Kind::LeftParen;
         let groups = self.at_word("by") || self.at_word("without");
         if calls || groups {
-            let op = AggregateOp::ALL.into_iter().find(|op| op.as_str().eq_ignore_ascii_case(word));
+            let op = AggregateOp::ALL.iter().find(|op| op.as_str().eq_ignore_ascii_case(word));
             if let Some(op) = op {
-                return self.aggregate(op, span);
-            }
-            if functions::is_unsupported_aggregation(word) {
-                return Err(ParseError::unsupported(span, &format!("`{}` is", word.to_ascii_lowercase())));
+                return self.aggregate(*op, span);
             }
         }
         if calls {
@@ -209,23 +242,42 @@ impl<'t> Parser<'t> {
     }
 
     fn call(&mut self, name: &str, span: Span) -> Result<Tree, ParseError> {
-        if FILL_MODIFIERS.contains(&name) {
-            return Err(ParseError::unsupported(span, &format!("the modifier `{name}` is")));
-        }
-        let Some(function) = Function::named(name) else {
-            if functions::is_unsupported_function(name) {
-                return Err(ParseError::unsupported(span, &format!("`{name}` is")));
-            }
+        let Some(function) = function(name) else {
             let error = ParseError::new(span, format!("unknown function `{name}`"));
             return Err(match functions::nearest(name) {
                 Some(known) => error.hint(format!("did you mean `{known}`?")),
                 None => error,
             });
         };
+        if function.signature().experimental {
+            let allowed = self.dialect.experimental_functions;
+            dialect::allow(allowed, span, &format!("`{}` is", function.as_str()))?;
+        }
         let open = self.take()?.span;
+        let (args, depth) = self.arguments(function == Function::Info)?;
+        let end = self.close_paren(open)?;
+        let pattern = match (function, args.get(4).map(Expr::without_parens)) {
+            (Function::LabelReplace, Some(Expr::Text { value, .. })) => Pattern::new(value),
+            _ => None,
+        };
+        let call = Call { function, args, pattern, span: span.to(end) };
+        check::call(&call, span)?;
+        Ok(Tree { expr: Expr::Call(call), depth: depth + 1 })
+    }
+
+    /// Expressions with commas between them, up to the closing parenthesis, and how deep they are.
+    fn arguments(&mut self, of_info: bool) -> Result<(Vec<Expr>, usize), ParseError> {
         let (mut args, mut depth) = (Vec::new(), 0);
         while self.next.kind != Kind::RightParen {
+            self.lenient = of_info && args.len() == 1;
+            let start = self.next.span;
             let arg = self.expr(0)?;
+            if std::mem::take(&mut self.lenient) {
+                let plain = matches!(&arg.expr, Expr::Selector(selector) if selector.is_plain());
+                if !plain {
+                    return Err(ParseError::new(start.to(arg.expr.span()), "expected `{…}` with conditions"));
+                }
+            }
             depth = depth.max(arg.depth);
             args.push(arg.expr);
             if self.next.kind != Kind::Comma {
@@ -236,20 +288,17 @@ impl<'t> Parser<'t> {
                 return Err(ParseError::new(comma, "expected another argument behind this comma"));
             }
         }
-        let end = self.close_paren(open)?;
-        let call = Call { function, args, span: span.to(end) };
-        check::call(&call, span)?;
-        Ok(Tree { expr: Expr::Call(call), depth: depth + 1 })
+        Ok((args, depth))
     }
 
     fn aggregate(&mut self, op: AggregateOp, span: Span) -> Result<Tree, ParseError> {
+        if op.is_experimental() {
+            let allowed = self.dialect.experimental_functions;
+            dialect::allow(allowed, span, &format!("`{}` is", op.as_str()))?;
+        }
         let before = self.grouping()?;
         let open = self.expect(&Kind::LeftParen, "`(` and what to aggregate")?.span;
-        let of = self.expr(0)?;
-        if self.next.kind == Kind::Comma {
-            let what = format!("`{}` takes one argument", op.as_str());
-            return Err(ParseError::new(self.next.span, what));
-        }
+        let (mut args, depth) = self.arguments(false)?;
         self.close_paren(open)?;
         let again = self.next.span;
         let after = self.grouping()?;
@@ -257,10 +306,17 @@ impl<'t> Parser<'t> {
             return Err(ParseError::new(again, "the grouping is already given before the parentheses"));
         }
         let grouping = before.or(after).unwrap_or(Grouping::By(Vec::new()));
-        let span = Span::new(span.start, self.last_end);
-        check::aggregate(op, &of.expr)?;
-        let aggregate = Aggregate { op, grouping, of: of.expr, span };
-        Ok(Tree { expr: Expr::Aggregate(Box::new(aggregate)), depth: of.depth + 1 })
+        let whole = Span::new(span.start, self.last_end);
+        let expected = 1 + usize::from(op.param().is_some());
+        if args.len() != expected {
+            let count = if expected == 1 { "one argument" } else { "two arguments" };
+            let what = format!("`{}` takes {count}, not {}", op.as_str(), args.len());
+            return Err(ParseError::new(whole, what));
+        }
+        let of = args.pop().expect("the arguments were counted");
+        let aggregate = Aggregate { op, grouping, param: args.pop(), of, span: whole };
+        check::aggregate(&aggregate)?;
+        Ok(Tree { expr: Expr::Aggregate(Box::new(aggregate)), depth: depth + 1 })
     }
 
     fn grouping(&mut self) -> Result<Option<Grouping>, ParseError> {
@@ -274,59 +330,20 @@ impl<'t> Parser<'t> {
     }
 
     /// The closing parenthesis of the one at `open`.
-    fn close_paren(&mut self, open: Span) -> Result<Span, ParseError> {
+    pub(super) fn close_paren(&mut self, open: Span) -> Result<Span, ParseError> {
         match self.next.kind {
             Kind::RightParen => Ok(self.take()?.span),
             Kind::End => Err(ParseError::new(open, "this `(` is not closed")),
             _ => Err(self.unexpected("an operator, `,` or `)`")),
         }
     }
+}
 
-    /// `bool`, `on`, `ignoring`, `group_left`, `group_right` behind an operator.
-    fn modifiers(&mut self, op: BinaryOp, at: Span) -> Result<(bool, Option<Matching>), ParseError> {
-        let returns_bool = self.at_word("bool");
-        if returns_bool {
-            let span = self.take()?.span;
-            if !op.is_comparison() {
-                let what = format!("`bool` belongs behind a comparison, not behind `{}`", op.as_str());
-                return Err(ParseError::new(span, what));
-            }
-        }
-        let by = match (self.at_word("on"), self.at_word("ignoring")) {
-            (true, _) => MatchBy::On,
-            (_, true) => MatchBy::Ignoring,
-            _ if self.at_word("group_left") || self.at_word("group_right") => {
-                return Err(self.unexpected("`on (…)` or `ignoring (…)` before it"));
-            }
-            _ => return Ok((returns_bool, None)),
-        };
-        self.take()?;
-        let labels = self.label_list()?;
-        let many = match (self.at_word("group_left"), self.at_word("group_right")) {
-            (true, _) => Some(Side::Left),
-            (_, true) => Some(Side::Right),
-            _ => None,
-        };
-        let mut group = None;
-        if let Some(many) = many {
-            let span = self.take()?.span;
-            if op.is_set() {
-                let what = format!("`{}` takes whole elements, so nothing can be grouped", op.as_str());
-                return Err(ParseError::new(span, what));
-            }
-            let include = if self.next.kind == Kind::LeftParen { self.label_list()? } else { Vec::new() };
-            group = Some(Group { many, include });
-        }
-        for modifier in FILL_MODIFIERS {
-            if self.at_word(modifier) {
-                return Err(ParseError::unsupported(
-                    self.next.span,
-                    &format!("the modifier `{modifier}` is"),
-                ));
-            }
-        }
-        let matching = Matching { by, labels, group };
-        check::matching(&matching, at)?;
-        Ok((returns_bool, Some(matching)))
+/// The function of this name. Those that speak of the query are keywords, which any case writes.
+fn function(name: &str) -> Option<Function> {
+    let lower = name.to_ascii_lowercase();
+    match lower.as_str() {
+        "start" | "end" | "step" | "range" | "min_of" | "max_of" => Function::named(&lower),
+        _ => Function::named(name),
     }
 }

@@ -1,7 +1,10 @@
 //! What can be told from an expression without evaluating it.
 
-use crate::promql::ast::{BinaryOp, Expr};
-use crate::promql::functions::Function;
+use std::time::Duration;
+
+use crate::promql::tree::ast::Expr;
+use crate::promql::tree::functions::Function;
+use crate::promql::tree::operators::BinaryOp;
 
 /// A comparison with a number at the top of an expression: `expr > 0.9`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +49,19 @@ impl Expr {
         });
         found
     }
+
+    /// The longest stretch that it looks at; zero where it looks at instants only.
+    pub fn longest_range(&self) -> Duration {
+        let mut longest = 0;
+        self.walk(&mut |expr| {
+            longest = longest.max(match expr {
+                Self::Range(range) => range.range.least_millis(),
+                Self::Subquery(subquery) => subquery.range.least_millis(),
+                _ => 0,
+            });
+        });
+        Duration::from_millis(longest.unsigned_abs())
+    }
 }
 
 fn mirrored(op: BinaryOp) -> BinaryOp {
@@ -75,6 +91,16 @@ mod tests {
         check("a > bool 5", None);
         check("a > b", None);
         check("a", None);
+    }
+
+    #[test]
+    fn the_longest_stretch_is_found() {
+        let check = |text: &str, seconds| {
+            assert_eq!(parse(text).unwrap().longest_range(), Duration::from_secs(seconds), "{text}");
+        };
+        check("a", 0);
+        check("rate(a[2m]) / rate(b[5m])", 300);
+        check("max_over_time(rate(a[2m])[1h:])", 3600);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! An expression as text again, in one way of writing it.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
 
-use crate::model::{METRIC_NAME, MatchOp, Matcher, format_duration, format_value};
-use crate::promql::ast::{Aggregate, Binary, Expr, Grouping, MatchBy, RangeSelector, Selector, Side, Sign};
+use crate::model::{METRIC_NAME, MatchOp, Matcher, format_value};
+use crate::promql::tree::ast::{
+    Aggregate, Binary, Expr, Fill, Grouping, MatchBy, RangeSelector, Selector, Side, Sign, Subquery,
+};
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -13,6 +14,7 @@ impl Display for Expr {
             Self::Text { value, .. } => f.write_str(&quoted(value)),
             Self::Selector(selector) => write!(f, "{selector}"),
             Self::Range(range) => write!(f, "{range}"),
+            Self::Subquery(subquery) => write!(f, "{subquery}"),
             Self::Unary { sign: Sign::Plus, of, .. } => write!(f, "+{of}"),
             Self::Unary { sign: Sign::Minus, of, .. } => write!(f, "-{of}"),
             Self::Binary(binary) => write!(f, "{binary}"),
@@ -29,15 +31,25 @@ impl Display for Expr {
 impl Display for Selector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write_matchers(self, f)?;
-        write_offset(self, f)
+        write_moves(self, f)
     }
 }
 
 impl Display for RangeSelector {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write_matchers(&self.selector, f)?;
-        write!(f, "[{}]", format_duration(self.range))?;
-        write_offset(&self.selector, f)
+        write!(f, "[{}]", self.range)?;
+        write_moves(&self.selector, f)
+    }
+}
+
+impl Display for Subquery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}:", self.of, self.range)?;
+        if let Some(step) = &self.step {
+            write!(f, "{step}")?;
+        }
+        write!(f, "]{}", self.shift)
     }
 }
 
@@ -60,19 +72,39 @@ impl Display for Binary {
             let side = if group.many == Side::Left { "left" } else { "right" };
             write!(f, " group_{side} ({})", label_list(&group.include))?;
         }
+        match matching.fill {
+            Fill { left: Some(left), right: Some(right) } if same(left, right) => {
+                write!(f, " fill ({})", format_value(left))?;
+            }
+            Fill { left, right } => {
+                for (side, value) in [("left", left), ("right", right)] {
+                    if let Some(value) = value {
+                        write!(f, " fill_{side} ({})", format_value(value))?;
+                    }
+                }
+            }
+        }
         write!(f, " {}", self.right)
     }
 }
 
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let op = self.op.as_str();
+        f.write_str(self.op.as_str())?;
         match &self.grouping {
-            Grouping::By(labels) if labels.is_empty() => write!(f, "{op}({})", self.of),
-            Grouping::By(labels) => write!(f, "{op} by ({}) ({})", label_list(labels), self.of),
-            Grouping::Without(labels) => write!(f, "{op} without ({}) ({})", label_list(labels), self.of),
+            Grouping::By(labels) if labels.is_empty() => {}
+            Grouping::By(labels) => write!(f, " by ({}) ", label_list(labels))?,
+            Grouping::Without(labels) => write!(f, " without ({}) ", label_list(labels))?,
+        }
+        match &self.param {
+            Some(param) => write!(f, "({param}, {})", self.of),
+            None => write!(f, "({})", self.of),
         }
     }
+}
+
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits()
 }
 
 fn write_matchers(selector: &Selector, f: &mut Formatter<'_>) -> fmt::Result {
@@ -88,13 +120,9 @@ fn write_matchers(selector: &Selector, f: &mut Formatter<'_>) -> fmt::Result {
     if conditions.is_empty() { Ok(()) } else { write!(f, "{{{}}}", conditions.join(",")) }
 }
 
-fn write_offset(selector: &Selector, f: &mut Formatter<'_>) -> fmt::Result {
-    let length = format_duration(Duration::from_millis(selector.offset_ms.unsigned_abs()));
-    match selector.offset_ms {
-        0 => Ok(()),
-        ..0 => write!(f, " offset -{length}"),
-        1.. => write!(f, " offset {length}"),
-    }
+fn write_moves(selector: &Selector, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "{}", selector.shift)?;
+    selector.extension.map_or(Ok(()), |extension| write!(f, " {}", extension.as_str()))
 }
 
 fn condition(matcher: &Matcher) -> String {

@@ -1,11 +1,13 @@
 //! What an expression is once it is read: a tree in which each node knows its bytes in the text.
 
-use std::time::Duration;
+use regex::{Captures, Regex};
 
 use crate::model::{METRIC_NAME, MatchOp, Matcher, Span};
-use crate::promql::functions::Function;
+use crate::promql::tree::functions::Function;
+use crate::promql::tree::length::{Length, Shift};
+use crate::promql::tree::operators::{AggregateOp, BinaryOp};
 
-/// A checked expression: its types fit, its functions exist, and all of it can be evaluated.
+/// A checked expression: its types fit and its functions exist.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
     /// `97`, `0x1f`, `Inf`, `5m` (its seconds)
@@ -19,6 +21,8 @@ pub enum Expr {
     Text {
         /// The text without quotes and escapes.
         value: String,
+        /// Whether its bytes are UTF-8; what is not has been replaced in `value`, and can't be a label.
+        is_utf8: bool,
         /// Where it stands.
         span: Span,
     },
@@ -26,6 +30,8 @@ pub enum Expr {
     Selector(Selector),
     /// `up{job="db"}[5m] offset 5m`: a stretch of each series
     Range(RangeSelector),
+    /// `rate(x[5m])[1h:1m]`: an expression at several instants
+    Subquery(Box<Subquery>),
     /// `-x` or `+x`
     Unary {
         /// Which of the two.
@@ -55,10 +61,31 @@ pub enum Expr {
 pub struct Selector {
     /// The conditions, the one on `__name__` among them; at least one refuses the empty text.
     pub matchers: Vec<Matcher>,
-    /// How far back the samples are taken from, in milliseconds; negative looks ahead.
-    pub offset_ms: i64,
+    /// `offset` and `@`
+    pub shift: Shift,
+    /// `anchored` or `smoothed`
+    pub extension: Option<Extension>,
     /// Where it stands.
     pub span: Span,
+}
+
+/// How a selector treats the ends of its stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// `anchored`: the samples at or before both ends stand for them.
+    Anchored,
+    /// `smoothed`: the values at both ends are interpolated.
+    Smoothed,
+}
+
+impl Extension {
+    /// As PromQL writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anchored => "anchored",
+            Self::Smoothed => "smoothed",
+        }
+    }
 }
 
 /// A selector with a stretch of time.
@@ -67,7 +94,22 @@ pub struct RangeSelector {
     /// Which series, at which distance.
     pub selector: Selector,
     /// How long the stretch is.
-    pub range: Duration,
+    pub range: Length,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// An expression that is evaluated at several instants, which make stretches of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subquery {
+    /// The expression.
+    pub of: Expr,
+    /// How long the stretch is.
+    pub range: Length,
+    /// How far apart the instants are; the evaluation's default where nothing is said.
+    pub step: Option<Length>,
+    /// `offset` and `@`
+    pub shift: Shift,
     /// Where it stands.
     pub span: Span,
 }
@@ -99,7 +141,7 @@ pub struct Binary {
 }
 
 /// How the elements of two vectors find each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Matching {
     /// Whether `labels` are those compared or those left out.
     pub by: MatchBy,
@@ -107,6 +149,17 @@ pub struct Matching {
     pub labels: Vec<String>,
     /// `group_left` or `group_right`, where many elements of a side may meet one of the other.
     pub group: Option<Group>,
+    /// What stands in for a partner that is missing.
+    pub fill: Fill,
+}
+
+/// Values that stand in for missing elements: `fill`, `fill_left`, `fill_right`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Fill {
+    /// For one that the left side lacks.
+    pub left: Option<f64>,
+    /// For one that the right side lacks.
+    pub right: Option<f64>,
 }
 
 /// What the labels of a matching mean.
@@ -138,98 +191,7 @@ pub enum Side {
 
 impl Default for Matching {
     fn default() -> Self {
-        Self { by: MatchBy::Ignoring, labels: Vec::new(), group: None }
-    }
-}
-
-/// An operator between two expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BinaryOp {
-    /// `+`
-    Add,
-    /// `-`
-    Sub,
-    /// `*`
-    Mul,
-    /// `/`
-    Div,
-    /// `%`
-    Mod,
-    /// `^`
-    Pow,
-    /// `atan2`
-    Atan2,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `>`
-    Greater,
-    /// `<`
-    Less,
-    /// `>=`
-    GreaterEqual,
-    /// `<=`
-    LessEqual,
-    /// `and`
-    And,
-    /// `or`
-    Or,
-    /// `unless`
-    Unless,
-}
-
-impl BinaryOp {
-    /// As PromQL writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Add => "+",
-            Self::Sub => "-",
-            Self::Mul => "*",
-            Self::Div => "/",
-            Self::Mod => "%",
-            Self::Pow => "^",
-            Self::Atan2 => "atan2",
-            Self::Equal => "==",
-            Self::NotEqual => "!=",
-            Self::Greater => ">",
-            Self::Less => "<",
-            Self::GreaterEqual => ">=",
-            Self::LessEqual => "<=",
-            Self::And => "and",
-            Self::Or => "or",
-            Self::Unless => "unless",
-        }
-    }
-
-    /// `==`, `!=`, `>`, `<`, `>=`, `<=`
-    pub const fn is_comparison(self) -> bool {
-        matches!(
-            self,
-            Self::Equal | Self::NotEqual | Self::Greater | Self::Less | Self::GreaterEqual | Self::LessEqual
-        )
-    }
-
-    /// `and`, `or`, `unless`
-    pub const fn is_set(self) -> bool {
-        matches!(self, Self::And | Self::Or | Self::Unless)
-    }
-
-    /// All others, which make a new value and so lose the metric's name.
-    pub const fn is_arithmetic(self) -> bool {
-        !self.is_comparison() && !self.is_set()
-    }
-
-    /// How strongly it binds, from 1; all bind to the left but `^`.
-    pub(super) const fn precedence(self) -> u8 {
-        match self {
-            Self::Or => 1,
-            Self::And | Self::Unless => 2,
-            Self::Add | Self::Sub => 4,
-            Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
-            Self::Pow => 6,
-            _ => 3,
-        }
+        Self { by: MatchBy::Ignoring, labels: Vec::new(), group: None, fill: Fill::default() }
     }
 }
 
@@ -240,6 +202,8 @@ pub struct Aggregate {
     pub op: AggregateOp,
     /// What a group is.
     pub grouping: Grouping,
+    /// `5` in `topk(5, x)`
+    pub param: Option<Expr>,
     /// The elements.
     pub of: Expr,
     /// Where it stands.
@@ -255,47 +219,6 @@ pub enum Grouping {
     Without(Vec<String>),
 }
 
-/// How an aggregation makes one of many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AggregateOp {
-    /// `sum`
-    Sum,
-    /// `avg`
-    Avg,
-    /// `min`
-    Min,
-    /// `max`
-    Max,
-    /// `count`
-    Count,
-    /// `group`
-    Group,
-    /// `stddev`
-    Stddev,
-    /// `stdvar`
-    Stdvar,
-}
-
-impl AggregateOp {
-    /// Every one of them.
-    pub(super) const ALL: [Self; 8] =
-        [Self::Sum, Self::Avg, Self::Min, Self::Max, Self::Count, Self::Group, Self::Stddev, Self::Stdvar];
-
-    /// As PromQL writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sum => "sum",
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Count => "count",
-            Self::Group => "group",
-            Self::Stddev => "stddev",
-            Self::Stdvar => "stdvar",
-        }
-    }
-}
-
 /// A function and what it is given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -303,8 +226,32 @@ pub struct Call {
     pub function: Function,
     /// Its arguments, which fit its signature.
     pub args: Vec<Expr>,
+    /// The regular expression of `label_replace`, where it is one.
+    pub pattern: Option<Pattern>,
     /// Where it stands.
     pub span: Span,
+}
+
+/// A regular expression, compiled once.
+#[derive(Debug, Clone)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Anchored at both ends; `None` where `text` is no regular expression, or too large a one.
+    pub(in crate::promql) fn new(text: &str) -> Option<Self> {
+        Matcher::anchored(text).ok().map(Self)
+    }
+
+    /// The groups of `text`, where it fits.
+    pub(in crate::promql) fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.0.captures(text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
 }
 
 /// What an expression gives.
@@ -337,6 +284,11 @@ impl Selector {
     pub fn metric_name(&self) -> Option<&str> {
         self.matchers.iter().find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Equal).map(Matcher::value)
     }
+
+    /// Whether it has nothing but matchers, so that it names series and not samples.
+    pub fn is_plain(&self) -> bool {
+        self.shift == Shift::default() && self.extension.is_none()
+    }
 }
 
 impl Expr {
@@ -349,6 +301,7 @@ impl Expr {
             | Self::Paren { span, .. } => *span,
             Self::Selector(selector) => selector.span,
             Self::Range(range) => range.span,
+            Self::Subquery(subquery) => subquery.span,
             Self::Binary(binary) => binary.span,
             Self::Aggregate(aggregate) => aggregate.span,
             Self::Call(call) => call.span,
@@ -361,7 +314,7 @@ impl Expr {
             Self::Number { .. } => ValueType::Scalar,
             Self::Text { .. } => ValueType::Text,
             Self::Selector(_) | Self::Aggregate(_) => ValueType::Vector,
-            Self::Range(_) => ValueType::Matrix,
+            Self::Range(_) | Self::Subquery(_) => ValueType::Matrix,
             Self::Unary { of, .. } => of.value_type(),
             Self::Paren { inner, .. } => inner.value_type(),
             Self::Call(call) => call.function.signature().returns,
@@ -392,7 +345,8 @@ impl Expr {
             Self::Unary { of, .. } => vec![of],
             Self::Paren { inner, .. } => vec![inner],
             Self::Binary(binary) => vec![&binary.left, &binary.right],
-            Self::Aggregate(aggregate) => vec![&aggregate.of],
+            Self::Subquery(subquery) => vec![&subquery.of],
+            Self::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.of]).collect(),
             Self::Call(call) => call.args.iter().collect(),
         }
     }

@@ -1,9 +1,7 @@
 //! Functions of one number, and of one number and parameters.
 
-use chrono::{Datelike, NaiveDate, Timelike};
-
-use crate::model::Timestamp;
-use crate::promql::functions::Function;
+use crate::promql::eval::dates;
+use crate::promql::tree::functions::Function;
 
 /// The value of `function` for one element; `None` where it is no function of one number.
 pub(super) fn apply(function: Function, value: f64, params: &[f64]) -> Option<f64> {
@@ -41,7 +39,7 @@ pub(super) fn apply(function: Function, value: f64, params: &[f64]) -> Option<f6
         Function::Clamp => at_least(param(0), at_most(param(1), value)),
         Function::ClampMin => at_least(param(0), value),
         Function::ClampMax => at_most(param(0), value),
-        _ => return calendar(function, value),
+        _ => return dates::apply(function, value),
     })
 }
 
@@ -55,41 +53,24 @@ fn at_most(most: f64, value: f64) -> f64 {
     if most.is_nan() || value.is_nan() { f64::NAN } else { most.min(value) }
 }
 
-/// The parts of a date, of seconds since the epoch in UTC.
-fn calendar(function: Function, seconds: f64) -> Option<f64> {
-    let day_of = |function| {
-        matches!(
-            function,
-            Function::Minute
-                | Function::Hour
-                | Function::DayOfWeek
-                | Function::DayOfMonth
-                | Function::DayOfYear
-                | Function::DaysInMonth
-                | Function::Month
-                | Function::Year
-        )
-    };
-    if !day_of(function) {
-        return None;
-    }
-    let Some(date) = Timestamp::from_secs(seconds as i64).in_zone(chrono_tz::UTC) else {
-        return Some(f64::NAN);
-    };
-    Some(f64::from(match function {
-        Function::Minute => date.minute(),
-        Function::Hour => date.hour(),
-        Function::DayOfWeek => date.weekday().num_days_from_sunday(),
-        Function::DayOfMonth => date.day(),
-        Function::DayOfYear => date.ordinal(),
-        Function::DaysInMonth => days_in_month(date.year(), date.month()),
-        Function::Month => date.month(),
-        _ => return Some(f64::from(date.year())),
-    }))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn days_in_month(year: i32, month: u32) -> u32 {
-    let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-    let last = NaiveDate::from_ymd_opt(next_year, next, 1).and_then(|first| first.pred_opt());
-    last.map_or(31, |last| last.day())
+    #[test]
+    fn functions_of_one_number() {
+        let check = |function, value: f64, params: &[f64], expected: f64| {
+            let found = apply(function, value, params).unwrap();
+            assert!(found == expected || (found.is_nan() && expected.is_nan()), "{function:?}: {found}");
+        };
+        check(Function::Round, -2.5, &[], -2.0);
+        check(Function::Round, 7.3, &[0.5], 7.5);
+        check(Function::Sgn, -0.0, &[], 0.0);
+        check(Function::Sgn, f64::NAN, &[], f64::NAN);
+        check(Function::Clamp, 7.0, &[1.0, 5.0], 5.0);
+        check(Function::ClampMin, f64::NAN, &[1.0], f64::NAN);
+        check(Function::ClampMax, 3.0, &[f64::NAN], f64::NAN);
+        check(Function::Deg, std::f64::consts::PI, &[], 180.0);
+        assert_eq!(apply(Function::Rate, 1.0, &[]), None);
+    }
 }

@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Span, parse_duration, parse_value};
-use crate::promql::ast::BinaryOp;
+use crate::model::{Span, parse_duration};
 use crate::promql::error::ParseError;
+use crate::promql::text::numbers::read_number;
+use crate::promql::tree::operators::BinaryOp;
 
 /// One token and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,8 @@ pub(super) enum Kind {
     Number(f64),
     Duration(Duration),
     Text(String),
+    /// A string whose escapes make bytes that are no UTF-8; those are replaced.
+    Bytes(String),
     End,
 }
 
@@ -66,6 +69,7 @@ impl Kind {
             Self::Number(_) => return "a number".to_owned(),
             Self::Duration(_) => return "a duration".to_owned(),
             Self::Text(_) => return "a string".to_owned(),
+            Self::Bytes(_) => return "a string that is not UTF-8".to_owned(),
             Self::End => return "the end of the expression".to_owned(),
         };
         format!("`{sign}`")
@@ -73,6 +77,7 @@ impl Kind {
 }
 
 /// Reads tokens from a text.
+#[derive(Clone)]
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
@@ -92,7 +97,7 @@ impl<'t> Lexer<'t> {
             return Ok(Token { kind: Kind::End, span: Span::new(start, start) });
         };
         let kind = match first {
-            '"' | '\'' | '`' => Kind::Text(self.text(first)?),
+            '"' | '\'' | '`' => self.text(first)?,
             '0'..='9' => self.number()?,
             '.' if self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number()?,
             ':' if self.in_brackets => self.sign(Kind::Colon, 1),
@@ -144,10 +149,8 @@ impl<'t> Lexer<'t> {
             ('=', _) => (Kind::Assign, 1),
             ('!', Some('=')) => (Kind::Op(BinaryOp::NotEqual), 2),
             ('!', Some('~')) => (Kind::NotRegex, 2),
-            ('>' | '<', Some('/')) => {
-                let (span, sign) = (Span::new(self.at, self.at + 2), &self.rest()[..2]);
-                return Err(ParseError::unsupported(span, &format!("the operator `{sign}` is")));
-            }
+            ('<', Some('/')) => (Kind::Op(BinaryOp::TrimUpper), 2),
+            ('>', Some('/')) => (Kind::Op(BinaryOp::TrimLower), 2),
             ('>', Some('=')) => (Kind::Op(BinaryOp::GreaterEqual), 2),
             ('>', _) => (Kind::Op(BinaryOp::Greater), 1),
             ('<', Some('=')) => (Kind::Op(BinaryOp::LessEqual), 2),
@@ -202,7 +205,7 @@ impl<'t> Lexer<'t> {
         })
     }
 
-    fn text(&mut self, quote: char) -> Result<String, ParseError> {
+    fn text(&mut self, quote: char) -> Result<Kind, ParseError> {
         let start = self.at;
         self.at += 1;
         let mut bytes = Vec::new();
@@ -222,8 +225,8 @@ impl<'t> Lexer<'t> {
                 _ => bytes.extend(next.encode_utf8(&mut [0; 4]).bytes()),
             }
         }
-        String::from_utf8(bytes)
-            .map_err(|_| ParseError::new(Span::new(start, self.at), "this string is not UTF-8"))
+        Ok(String::from_utf8(bytes)
+            .map_or_else(|e| Kind::Bytes(String::from_utf8_lossy(e.as_bytes()).into_owned()), Kind::Text))
     }
 
     /// What follows a backslash, as Go reads it.
@@ -278,23 +281,6 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// A number as Prometheus reads it: whole ones also in hexadecimal or, behind a 0, in octal; digits may be
-/// grouped by `_`.
-fn read_number(run: &str) -> Option<f64> {
-    let bytes = run.as_bytes();
-    let lone = |at: usize| at == 0 || bytes.get(at + 1).is_none_or(|b| !b.is_ascii_hexdigit());
-    if bytes.iter().enumerate().any(|(at, byte)| *byte == b'_' && lone(at)) {
-        return None;
-    }
-    let digits = run.replace('_', "");
-    let whole = match digits.as_bytes() {
-        [b'0', b'x' | b'X', ..] => u64::from_str_radix(&digits[2..], 16).ok(),
-        [b'0', _, ..] => u64::from_str_radix(&digits, 8).ok(),
-        _ => None,
-    };
-    whole.map(|whole| whole as f64).or_else(|| parse_value(&digits))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,23 +293,6 @@ mod tests {
                 Kind::End => return Ok(kinds),
                 kind => kinds.push(kind),
             }
-        }
-    }
-
-    #[test]
-    fn numbers_are_read_as_prometheus_reads_them() {
-        let check = |text: &str, value: f64| assert_eq!(kinds(text), Ok(vec![Kind::Number(value)]), "{text}");
-        check("1", 1.0);
-        check(".5", 0.5);
-        check("5.", 5.0);
-        check("1e-3", 0.001);
-        check("0x1F", 31.0);
-        check("0755", 493.0);
-        check("089", 89.0);
-        check("1_000", 1000.0);
-        check("0x1p-2", 0.25);
-        for bad in ["1_", "1__0", "5x", "1.5m", "0xg", "1e", "5mm"] {
-            assert!(kinds(bad).is_err(), "{bad}");
         }
     }
 
@@ -346,7 +315,25 @@ mod tests {
         check("`a\\d`", "a\\d");
         check(r#""\x41\101A\n""#, "AAA\n");
         check(r#""\xc3\xa9""#, "é");
-        for bad in ["\"a", "'a\nb'", r#""\d""#, r#""\'""#, r#""\xff""#, r#""\x4"#, "\"\\"] {
+        for bad in ["\"a", "'a\nb'", r#""\d""#, r#""\'""#, r#""\x4"#, "\"\\"] {
+            assert!(kinds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_from_texts() {
+        assert_eq!(kinds(r#""a\xff""#), Ok(vec![Kind::Bytes("a\u{fffd}".into())]));
+    }
+
+    #[test]
+    fn what_trims_histograms_is_no_comparison() {
+        assert_eq!(kinds("</"), Ok(vec![Kind::Op(BinaryOp::TrimUpper)]));
+        assert_eq!(kinds(">/"), Ok(vec![Kind::Op(BinaryOp::TrimLower)]));
+    }
+
+    #[test]
+    fn numbers_and_durations_that_run_on_are_neither() {
+        for bad in ["1_", "1__0", "5x", "1.5m", "0xg", "1e", "5mm"] {
             assert!(kinds(bad).is_err(), "{bad}");
         }
     }

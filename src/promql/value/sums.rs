@@ -3,13 +3,13 @@
 
 /// A sum in the making.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sum {
-    sum: f64,
-    lost: f64,
+pub(in crate::promql) struct Sum {
+    pub(super) sum: f64,
+    pub(super) lost: f64,
 }
 
 impl Sum {
-    pub(super) fn add(&mut self, value: f64) {
+    pub(in crate::promql) fn add(&mut self, value: f64) {
         let total = self.sum + value;
         if total.is_infinite() {
             self.lost = 0.0;
@@ -21,7 +21,7 @@ impl Sum {
         self.sum = total;
     }
 
-    pub(super) fn total(&self) -> f64 {
+    pub(in crate::promql) fn total(&self) -> f64 {
         self.sum + self.lost
     }
 
@@ -30,47 +30,79 @@ impl Sum {
     }
 }
 
-pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+pub(in crate::promql) fn sum(values: impl Iterator<Item = f64>) -> f64 {
     let mut sum = Sum::default();
     values.for_each(|value| sum.add(value));
     sum.total()
 }
 
-/// The mean; once the sum would overflow it is carried on as a running mean.
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut count, mut running) = (Sum::default(), 0.0, false);
-    for value in values {
-        count += 1.0;
-        if !running {
-            let mut next = sum;
-            next.add(value);
-            if count == 1.0 || !next.sum.is_infinite() {
-                sum = next;
-                continue;
-            }
-            running = true;
-            sum = Sum { sum: sum.sum / (count - 1.0), lost: sum.lost / (count - 1.0) };
-        }
-        sum = sum.scaled((count - 1.0) / count);
-        sum.add(value / count);
-    }
-    if running { sum.total() } else { sum.sum / count + sum.lost / count }
+/// A mean in the making; once the sum would overflow it is carried on as a running mean.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::promql) struct Mean {
+    sum: Sum,
+    count: f64,
+    running: bool,
 }
 
-/// The population variance, by Welford's way.
-pub(super) fn variance(values: impl Iterator<Item = f64>) -> f64 {
-    let (mut count, mut mean, mut squares) = (0.0, Sum::default(), Sum::default());
-    for value in values {
-        count += 1.0;
-        let distance = value - mean.total();
-        mean.add(distance / count);
-        squares.add(distance * (value - mean.total()));
+impl Mean {
+    pub(in crate::promql) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        if !self.running {
+            let mut next = self.sum;
+            next.add(value);
+            if self.count == 1.0 || !next.sum.is_infinite() {
+                self.sum = next;
+                return;
+            }
+            self.running = true;
+            self.sum = self.sum.scaled(1.0 / (self.count - 1.0));
+        }
+        self.sum = self.sum.scaled((self.count - 1.0) / self.count);
+        self.sum.add(value / self.count);
     }
-    squares.total() / count
+
+    pub(in crate::promql) fn total(self) -> f64 {
+        if self.running { self.sum.total() } else { self.sum.sum / self.count + self.sum.lost / self.count }
+    }
+}
+
+/// The mean.
+pub(in crate::promql) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let mut mean = Mean::default();
+    values.for_each(|value| mean.add(value));
+    mean.total()
+}
+
+/// A population variance in the making, by Welford's way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::promql) struct Variance {
+    count: f64,
+    mean: Sum,
+    squares: Sum,
+}
+
+impl Variance {
+    pub(in crate::promql) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let distance = value - self.mean.total();
+        self.mean.add(distance / self.count);
+        self.squares.add(distance * (value - self.mean.total()));
+    }
+
+    pub(in crate::promql) fn total(self) -> f64 {
+        self.squares.total() / self.count
+    }
+}
+
+/// The population variance.
+pub(in crate::promql) fn variance(values: impl Iterator<Item = f64>) -> f64 {
+    let mut variance = Variance::default();
+    values.for_each(|value| variance.add(value));
+    variance.total()
 }
 
 /// The `q`-quantile with linear interpolation; infinite outside 0 to 1.
-pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
+pub(in crate::promql) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
     if values.is_empty() || q.is_nan() {
         return f64::NAN;
     }
@@ -89,18 +121,28 @@ pub(super) fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
     values[lower] * (1.0 - weight) + values[upper] * weight
 }
 
-/// The smaller; NaN only where there is nothing else.
-pub(super) fn smallest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(f64::NAN, |least, value| if least.is_nan() || value < least { value } else { least })
+/// The smaller; NaN only where both are.
+pub(in crate::promql) fn smaller(least: f64, value: f64) -> f64 {
+    if least.is_nan() || value < least { value } else { least }
 }
 
-/// The larger; NaN only where there is nothing else.
-pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(f64::NAN, |most, value| if most.is_nan() || most < value { value } else { most })
+/// The larger; NaN only where both are.
+pub(in crate::promql) fn larger(most: f64, value: f64) -> f64 {
+    if most.is_nan() || most < value { value } else { most }
+}
+
+/// The smallest; NaN only where there is nothing else.
+pub(in crate::promql) fn smallest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::NAN, smaller)
+}
+
+/// The largest; NaN only where there is nothing else.
+pub(in crate::promql) fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::NAN, larger)
 }
 
 /// Slope and value at `x` = 0 of the straight line nearest to `points` by least squares.
-pub(super) fn line(points: impl Iterator<Item = (f64, f64)> + Clone) -> (f64, f64) {
+pub(in crate::promql) fn line(points: impl Iterator<Item = (f64, f64)> + Clone) -> (f64, f64) {
     let first = points.clone().next().map_or(f64::NAN, |(_, y)| y);
     if points.clone().all(|(_, y)| y == first) {
         return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };

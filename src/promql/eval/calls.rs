@@ -1,0 +1,249 @@
+//! Calls of functions: what each is handed, and what becomes of the elements.
+
+use crate::model::{Labels, Timestamp};
+use crate::promql::eval::evaluation::{Evaluation, Moment};
+use crate::promql::eval::{absent, classic, estimate, info, labels, numbers, over_time, ranking};
+use crate::promql::tree::ast::{Call, Expr, ValueType};
+use crate::promql::tree::faults;
+use crate::promql::tree::functions::Function;
+use crate::promql::value::{Amount, EvalError, Feeds, Operand, Point};
+
+impl Evaluation<'_> {
+    pub(super) fn call(&self, call: &Call, moment: Moment) -> Result<Operand, EvalError> {
+        let args: Vec<&Expr> = call.args.iter().map(Expr::without_parens).collect();
+        let number = |value: f64| Ok(Operand::Scalar(value, Feeds::default()));
+        match (call.function, args.as_slice()) {
+            (Function::Time, _) => number(moment.at.as_secs_f64()),
+            (Function::Pi, _) => number(std::f64::consts::PI),
+            (Function::Start, _) => number(self.query.start.as_secs_f64()),
+            (Function::End, _) => number(self.query.end.as_secs_f64()),
+            (Function::Step, _) => number(self.query.step.as_secs_f64()),
+            (Function::Range, _) => number(self.query.end.since(self.query.start).as_secs_f64()),
+            (Function::MinOf | Function::MaxOf, [a, b]) => {
+                let ((a, a_feeds), (b, b_feeds)) = (self.scalar(a, moment)?, self.scalar(b, moment)?);
+                let value = match call.function {
+                    _ if a.is_nan() || b.is_nan() => f64::NAN,
+                    Function::MinOf => a.min(b),
+                    _ => a.max(b),
+                };
+                Ok(Operand::Scalar(value, a_feeds.and(&b_feeds)))
+            }
+            (Function::ToScalar, [arg]) => Ok(to_scalar(&self.vector(arg, moment)?)),
+            (Function::ToVector, [arg]) => {
+                let (value, feeds) = self.scalar(arg, moment)?;
+                Ok(Operand::Vector(vec![Point::new(Labels::empty(), value, feeds)]))
+            }
+            (Function::Absent, [arg]) => {
+                let nothing = self.vector(arg, moment)?.is_empty();
+                Ok(Operand::Vector(absent::point(arg, nothing)))
+            }
+            (Function::AbsentOverTime, [arg]) => {
+                let mut nothing = true;
+                self.stretches(arg, moment, &mut |_, _| nothing = false)?;
+                Ok(Operand::Vector(absent::point(arg, nothing)))
+            }
+            (Function::Timestamp, [arg]) => self.times(arg, moment).map(Operand::Vector),
+            (Function::StartTimestamp, [arg]) => self.starts(arg, moment).map(Operand::Vector),
+            (Function::Sort | Function::SortDesc, [arg]) => {
+                self.sorting_is_idle(call, moment);
+                let points = self.vector(arg, moment)?;
+                Ok(Operand::Vector(ranking::sorted(points, call.function == Function::SortDesc)))
+            }
+            (Function::SortByLabel | Function::SortByLabelDesc, [arg, names @ ..]) => {
+                self.sorting_is_idle(call, moment);
+                let descending = call.function == Function::SortByLabelDesc;
+                let points = self.vector(arg, moment)?;
+                Ok(Operand::Vector(labels::sorted_by(points, &texts(names), descending)))
+            }
+            (Function::LabelReplace | Function::LabelJoin, [arg, rest @ ..]) => {
+                if let Some(fault) = faults::of_call(call) {
+                    return Err(EvalError::new(fault.span, fault.what));
+                }
+                let points = self.vector(arg, moment)?;
+                labels::changed(call, points, &texts(rest)).map(Operand::Vector)
+            }
+            (Function::Info, [arg, rest @ ..]) => {
+                info::apply(self, call, arg, rest.first().copied(), moment).map(Operand::Vector)
+            }
+            (
+                Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction,
+                args,
+            ) => classic::apply(self, call, args, moment).map(Operand::Vector),
+            (
+                Function::HistogramAvg
+                | Function::HistogramCount
+                | Function::HistogramSum
+                | Function::HistogramStddev
+                | Function::HistogramStdvar,
+                [arg],
+            ) => {
+                let each = |mut point: Point| {
+                    let value = estimate::figure(call.function, point.amount.histogram()?);
+                    point.amount = Amount::Float(value);
+                    self.unname(&mut point);
+                    Some(point)
+                };
+                Ok(Operand::Vector(self.vector(arg, moment)?.into_iter().filter_map(each).collect()))
+            }
+            (function, []) => match numbers::apply(function, moment.at.as_millis().div_euclid(1000) as f64, &[]) {
+                Some(now) => {
+                    Ok(Operand::Vector(vec![Point::new(Labels::empty(), now, Feeds::default())]))
+                }
+                None => Err(EvalError::new(call.span, "expected an argument")),
+            },
+            (function, args) if args.iter().any(|arg| arg.value_type() == ValueType::Matrix) => {
+                self.over_range(function, call, args, moment).map(Operand::Vector)
+            }
+            (function, [arg, params @ ..]) => {
+                self.over_elements(function, arg, params, moment).map(Operand::Vector)
+            }
+        }
+    }
+
+    /// Where every series is a row, in the order of labels, sorting means nothing.
+    fn sorting_is_idle(&self, call: &Call, moment: Moment) {
+        if !moment.is_once() {
+            let what = "sort is ineffective for range queries since results are always ordered by labels";
+            self.notes.warn(call.span, what);
+        }
+    }
+
+    /// When each element was measured; what has been made of measurements is as new as the evaluation.
+    fn times(&self, arg: &Expr, moment: Moment) -> Result<Vec<Point>, EvalError> {
+        let Expr::Selector(selector) = arg else {
+            let mut points = self.vector(arg, moment)?;
+            for point in &mut points {
+                point.amount = Amount::Float(moment.at.as_secs_f64());
+                self.unname(point);
+            }
+            return Ok(points);
+        };
+        let mut points = Vec::new();
+        self.each_latest(selector, moment, &mut |latest| {
+            let feeds = self.feeds(latest.series);
+            let mut point = Point::new(latest.labels.clone(), latest.at.as_secs_f64(), feeds);
+            self.unname(&mut point);
+            points.push(point);
+        })?;
+        Ok(points)
+    }
+
+    /// When the counter behind each element began; what has been made of measurements has no such time.
+    fn starts(&self, arg: &Expr, moment: Moment) -> Result<Vec<Point>, EvalError> {
+        let mut points = Vec::new();
+        if let Expr::Selector(selector) = arg {
+            self.each_latest(selector, moment, &mut |latest| {
+                if let Some(since) = latest.since.filter(|since| *since != Timestamp::default()) {
+                    let feeds = self.feeds(latest.series);
+                    let mut point = Point::new(latest.labels.clone(), since.as_secs_f64(), feeds);
+                    self.unname(&mut point);
+                    points.push(point);
+                }
+            })?;
+        }
+        Ok(points)
+    }
+
+    fn over_range(
+        &self,
+        function: Function,
+        call: &Call,
+        args: &[&Expr],
+        moment: Moment,
+    ) -> Result<Vec<Point>, EvalError> {
+        let Some(range) = args.iter().find(|arg| arg.value_type() == ValueType::Matrix) else {
+            return Err(EvalError::new(call.span, "expected a range vector"));
+        };
+        if let Expr::Range(selected) = range
+            && selected.selector.extension.is_some()
+            && let Some(fault) = faults::of_call(call)
+        {
+            return Err(EvalError::new(fault.span, fault.what));
+        }
+        let (mut params, mut param_feeds) = (Vec::new(), Feeds::default());
+        for param in args.iter().filter(|arg| arg.value_type() == ValueType::Scalar) {
+            let (value, feeds) = self.scalar(param, moment)?;
+            params.push(value);
+            param_feeds.add(&feeds);
+        }
+        let keeps_name = matches!(function, Function::FirstOverTime | Function::LastOverTime);
+        let mut points = Vec::new();
+        let mut wrong = None;
+        self.stretches(range, moment, &mut |owner, stretch| {
+            wrong = wrong.take().or_else(|| self.odd_params(function, args, &params));
+            if let Some(amount) = over_time::apply(function, stretch, &params) {
+                let (labels, nameless) = (owner.labels.clone(), owner.nameless);
+                let feeds = owner.feeds.clone().and(&param_feeds);
+                let mut point = Point { labels, amount, nameless, feeds };
+                if !keeps_name {
+                    self.unname(&mut point);
+                }
+                points.push(point);
+            }
+        })?;
+        wrong.map_or(Ok(points), |what| Err(EvalError::new(call.span, what)))
+    }
+
+    /// Notes parameters that make little sense; those that make none are an error.
+    fn odd_params(&self, function: Function, args: &[&Expr], params: &[f64]) -> Option<String> {
+        match (function, params) {
+            (Function::QuantileOverTime, [quantile]) if !(0.0..=1.0).contains(quantile) => {
+                self.notes.odd_quantile(args[0].span(), *quantile);
+                None
+            }
+            (Function::DoubleExponentialSmoothing, [level, trend]) => {
+                let sound = |factor: f64| 0.0 < factor && factor < 1.0;
+                let odd = [("smoothing", *level), ("trend", *trend)];
+                let odd = odd.into_iter().find(|(_, factor)| !sound(*factor));
+                odd.map(|(name, factor)| {
+                    format!("invalid {name} factor. expected: 0 < {name} factor < 1, got: {factor}")
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn over_elements(
+        &self,
+        function: Function,
+        arg: &Expr,
+        params: &[&Expr],
+        moment: Moment,
+    ) -> Result<Vec<Point>, EvalError> {
+        let mut points = self.vector(arg, moment)?;
+        let (mut values, mut feeds) = (Vec::with_capacity(params.len()), Feeds::default());
+        for param in params {
+            let (value, from) = self.scalar(param, moment)?;
+            values.push(value);
+            feeds.add(&from);
+        }
+        if let (Function::Clamp, [least, most]) = (function, values.as_slice())
+            && most < least
+        {
+            points.clear();
+        }
+        let mut points = self.mapped(points, |value| numbers::apply(function, value, &values));
+        points.iter_mut().for_each(|point| point.feeds.add(&feeds));
+        Ok(points)
+    }
+}
+
+/// The only number among the elements, or NaN.
+fn to_scalar(points: &[Point]) -> Operand {
+    let mut numbers = points.iter().filter_map(|point| point.amount.float());
+    let value = match (numbers.next(), numbers.next()) {
+        (Some(only), None) => only,
+        _ => f64::NAN,
+    };
+    let mut feeds = Feeds::default();
+    points.iter().for_each(|point| feeds.add(&point.feeds));
+    Operand::Scalar(value, feeds)
+}
+
+fn texts<'e>(args: &[&'e Expr]) -> Vec<&'e str> {
+    let text = |arg: &&'e Expr| match *arg {
+        Expr::Text { value, .. } => Some(value.as_str()),
+        _ => None,
+    };
+    args.iter().filter_map(text).collect()
+}
