@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fogsignal::model::{Labels, STALE_NAN, Timestamp, is_stale};
 use fogsignal::promql::{
-    Amount, CUSTOM_SCHEMA, Dialect, EvalError, Expr, Histogram, HistogramSample, Instants, Item, Loaded, Note,
-    NoteKind, Options, Reset, Sample, Started, Track, Value, evaluate_range, evaluate_within, parse_as,
+    Amount, CUSTOM_SCHEMA, Dialect, EvalError, Expr, Histogram, HistogramSample, Instants, Item, Loaded,
+    Note, NoteKind, Options, Reset, Sample, Started, Track, Value, evaluate_range, evaluate_within, parse_as,
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -181,11 +181,8 @@ fn write_value(value: Value) -> Json {
 }
 
 fn write_tracks(tracks: &[Track]) -> Json {
-    let point =
-        |(at, amount): &(Timestamp, Amount)| json!([at.as_millis(), write_amount(amount)]);
-    let write = |track: &Track| {
-        json!({"labels": track.labels, "values": track.samples.iter().map(point).collect::<Vec<_>>()})
-    };
+    let point = |(at, amount): &(Timestamp, Amount)| json!([at.as_millis(), write_amount(amount)]);
+    let write = |track: &Track| json!({"labels": track.labels, "values": track.samples.iter().map(point).collect::<Vec<_>>()});
     json!({"type": "matrix", "series": tracks.iter().map(write).collect::<Vec<_>>()})
 }
 

@@ -3,11 +3,13 @@
 //! In:   series, as samples or in the notation of Prometheus's tests: `m{a="b"} 0+10x5 _ stale`.
 //! Out:  answers to selectors; every series is whole, since nothing stands behind it that could fail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, MatchOp, Matcher, STALE_NAN, Timestamp, parse_value};
 use crate::promql::text::parse;
 use crate::promql::tree::ast::Expr;
+use crate::promql::value::{Histogram, Reset};
 use crate::promql::{Feed, HistogramSample, Origin, Presence, Sample, Samples, SeriesId, Source, Started};
 
 /// More values than this in one series are refused, so that `0x999999999` can't fill the memory.
@@ -60,9 +62,22 @@ impl Loaded {
         self.series(labels).floats.extend(samples);
     }
 
-    /// As `add`, for native histograms.
+    /// As `add`, for native histograms. Where it is not known whether one was reset since the one before it, and no
+    /// number lies between, it is found out, as a store does when it takes samples in.
     pub fn add_histograms(&mut self, labels: Labels, samples: Vec<HistogramSample>) {
-        self.series(labels).histograms.extend(samples);
+        let series = self.series(labels);
+        for mut sample in samples {
+            if let Some(before) = series.histograms.last()
+                && sample.value.reset == Reset::Unknown
+                && before.value.reset != Reset::Gauge
+                && before.value.bounds == sample.value.bounds
+                && !series.floats.iter().any(|float| before.at < float.at && float.at < sample.at)
+                && !sample.value.was_reset_since(&before.value)
+            {
+                sample.value = Arc::new(Histogram { reset: Reset::NotReset, ..(*sample.value).clone() });
+            }
+            series.histograms.push(sample);
+        }
     }
 
     /// Says when the counters behind samples began, in the order of the samples' times.
@@ -118,10 +133,7 @@ impl Source for Loaded {
 
     fn feeds(&self, series: SeriesId) -> Vec<Feed> {
         let found = self.series.iter().find(|have| have.id == series);
-        found
-            .map(|have| Feed { labels: have.labels.clone(), origin: Origin::Loaded })
-            .into_iter()
-            .collect()
+        found.map(|have| Feed { labels: have.labels.clone(), origin: Origin::Loaded }).into_iter().collect()
     }
 
     fn presence(&self, _: &Feed, _: Duration, _: Timestamp) -> Presence {

@@ -20,11 +20,13 @@ mod value;
 pub use error::ParseError;
 pub use eval::{evaluate, evaluate_range, evaluate_vector, evaluate_within};
 pub use loaded::{Loaded, parse_series, split_series};
-pub use source::{Feed, HistogramSample, Origin, Presence, Recorded, Sample, Samples, SeriesId, Source, Started};
+pub use source::{
+    Feed, HistogramSample, Origin, Presence, Recorded, Sample, Samples, SeriesId, Source, Started,
+};
 pub use text::{Dialect, parse, parse_as};
 pub use tree::ast::{
-    Aggregate, Binary, Call, Expr, Extension, Fill, Group, Grouping, MatchBy, Matching, Pattern, RangeSelector, Selector,
-    Side, Sign, Subquery, ValueType,
+    Aggregate, Binary, Call, Expr, Extension, Fill, Group, Grouping, MatchBy, Matching, Pattern,
+    RangeSelector, Selector, Side, Sign, Subquery, ValueType,
 };
 pub use tree::demand::Demand;
 pub use tree::functions::{Function, Signature};
@@ -32,6 +34,6 @@ pub use tree::length::{Instants, Length, Pin, Reckoning, Shift};
 pub use tree::operators::{AggregateOp, BinaryOp};
 pub use tree::shape::Threshold;
 pub use value::{
-    Amount, CUSTOM_SCHEMA, Element, EvalError, Histogram, Item, LOOK_BACK, Names, Note, NoteKind, Options, Reset,
-    Track, Value,
+    Amount, CUSTOM_SCHEMA, Element, EvalError, Histogram, Item, LOOK_BACK, Names, Note, NoteKind, Options,
+    Reset, Track, Value,
 };

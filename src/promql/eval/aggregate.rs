@@ -115,13 +115,24 @@ fn combined(
 /// What is made of the elements of a group so far.
 enum Made {
     /// A sum or, where `mean`, the mean; numbers and histograms don't go together.
-    Added { mean: bool, floats: Mean, sum: Sum, any: bool, tally: Option<Box<Tally>>, incompatible: bool },
+    Added {
+        mean: bool,
+        floats: Mean,
+        sum: Sum,
+        any: bool,
+        tally: Option<Box<Tally>>,
+        incompatible: bool,
+    },
     /// The least number that is one, or the most.
     Least(Option<f64>),
     Most(Option<f64>),
     Counted(f64),
     Grouped,
-    Spread { variance: Variance, root: bool, any: bool },
+    Spread {
+        variance: Variance,
+        root: bool,
+        any: bool,
+    },
     Values(Vec<f64>),
 }
 

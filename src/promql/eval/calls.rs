@@ -68,7 +68,12 @@ impl Evaluation<'_> {
             (
                 Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction,
                 args,
-            ) => classic::apply(self, call, args, moment).map(Operand::Vector),
+            ) => {
+                let outer = self.counts_only.replace(false);
+                let points = classic::apply(self, call, args, moment);
+                self.counts_only.set(outer);
+                points.map(Operand::Vector)
+            }
             (
                 Function::HistogramAvg
                 | Function::HistogramCount
@@ -83,14 +88,20 @@ impl Evaluation<'_> {
                     self.unname(&mut point);
                     Some(point)
                 };
-                Ok(Operand::Vector(self.vector(arg, moment)?.into_iter().filter_map(each).collect()))
+                let counts = !matches!(call.function, Function::HistogramStddev | Function::HistogramStdvar);
+                let outer = self.counts_only.replace(counts);
+                let points = self.vector(arg, moment);
+                self.counts_only.set(outer);
+                Ok(Operand::Vector(points?.into_iter().filter_map(each).collect()))
             }
-            (function, []) => match numbers::apply(function, moment.at.as_millis().div_euclid(1000) as f64, &[]) {
-                Some(now) => {
-                    Ok(Operand::Vector(vec![Point::new(Labels::empty(), now, Feeds::default())]))
+            (function, []) => {
+                match numbers::apply(function, moment.at.as_millis().div_euclid(1000) as f64, &[]) {
+                    Some(now) => {
+                        Ok(Operand::Vector(vec![Point::new(Labels::empty(), now, Feeds::default())]))
+                    }
+                    None => Err(EvalError::new(call.span, "expected an argument")),
                 }
-                None => Err(EvalError::new(call.span, "expected an argument")),
-            },
+            }
             (function, args) if args.iter().any(|arg| arg.value_type() == ValueType::Matrix) => {
                 self.over_range(function, call, args, moment).map(Operand::Vector)
             }

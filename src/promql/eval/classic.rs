@@ -142,7 +142,9 @@ impl Asks<'_> {
         let Some(histogram) = member.point.amount.histogram() else {
             let (value, forced) = quantile(q, member.buckets.clone());
             if forced {
-                inform("input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)");
+                inform(
+                    "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)",
+                );
             }
             return value;
         };
@@ -258,7 +260,10 @@ fn fraction(lower: f64, upper: f64, buckets: Vec<Upto>) -> f64 {
 }
 
 fn below(buckets: &[Upto], value: f64) -> Option<f64> {
-    let mut before = Upto { bound: f64::NEG_INFINITY, count: 0.0 };
+    // What lies below the first bound is taken as positive where it can be.
+    let first = buckets.first().map_or(0.0, |first| first.bound);
+    let start = if 0.0 < first { 0.0 } else { f64::NEG_INFINITY };
+    let mut before = Upto { bound: start, count: 0.0 };
     for bucket in buckets {
         if value <= before.bound {
             return Some(before.count);

@@ -82,7 +82,9 @@ pub(super) fn quantile(q: f64, histogram: &Histogram) -> Quantile {
         let rank = (1.0 - q) * histogram.count;
         (reached(buckets.rev(), rank), rank)
     };
-    let Some((bucket, count)) = found else { return plain(f64::NAN) };
+    let Some((bucket, count)) = found else {
+        return Quantile { value: f64::NAN, nans: if nans { Nans::Reached } else { Nans::None } };
+    };
     let count = count.min(histogram.count);
     if count < rank && nans {
         return Quantile { value: f64::NAN, nans: Nans::Reached };
@@ -156,6 +158,9 @@ fn below(histogram: &Histogram, value: f64) -> Option<f64> {
     for mut bucket in histogram.all_buckets() {
         if !histogram.is_custom() && bucket.lower <= 0.0 && 0.0 <= bucket.upper {
             bucket = histogram.one_sided(bucket);
+        }
+        if histogram.is_custom() && bucket.lower == f64::NEG_INFINITY && 0.0 < bucket.upper {
+            bucket.lower = 0.0;
         }
         if value <= bucket.lower {
             return Some(count);

@@ -43,18 +43,15 @@ pub(super) struct Evaluation<'a> {
     pub(super) notes: Notes,
     pub(super) kept: RefCell<Kept>,
     pub(super) made: RefCell<Made>,
+    /// Only counts and sums of histograms are asked for, of which resets are told sample by sample.
+    pub(super) counts_only: Cell<bool>,
     stop: Stop<'a>,
     read: Cell<u64>,
     over: Cell<Option<&'static str>>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(
-        source: &'a dyn Source,
-        query: Instants,
-        options: &'a Options,
-        stop: Stop<'a>,
-    ) -> Self {
+    pub(super) fn new(source: &'a dyn Source, query: Instants, options: &'a Options, stop: Stop<'a>) -> Self {
         Self {
             source,
             query,
@@ -62,6 +59,7 @@ impl<'a> Evaluation<'a> {
             notes: Notes::default(),
             kept: RefCell::default(),
             made: RefCell::default(),
+            counts_only: Cell::new(false),
             stop,
             read: Cell::new(0),
             over: Cell::new(None),

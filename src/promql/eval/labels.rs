@@ -9,11 +9,7 @@ use crate::promql::tree::functions::Function;
 use crate::promql::value::{EvalError, Point};
 
 /// The elements with a label made of others. `texts` are the function's.
-pub(super) fn changed(
-    call: &Call,
-    mut points: Vec<Point>,
-    texts: &[&str],
-) -> Result<Vec<Point>, EvalError> {
+pub(super) fn changed(call: &Call, mut points: Vec<Point>, texts: &[&str]) -> Result<Vec<Point>, EvalError> {
     let mut any = false;
     for point in &mut points {
         let Some((target, value)) = made(call, &point.labels, texts) else { continue };

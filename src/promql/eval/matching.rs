@@ -22,15 +22,15 @@ pub(super) fn apply(
 ) -> Result<Vec<Point>, EvalError> {
     let fill = binary.matching.fill;
     let many_side = binary.matching.group.as_ref().map_or(Side::Left, |group| group.many);
-    let (many, one, fill_many, fill_one) = match many_side {
-        Side::Left => (left, right, fill.left, fill.right),
-        Side::Right => (right, left, fill.right, fill.left),
+    // `fill_right` fills in for the side that has one also where `group_right` makes that the left one.
+    let (fill_many, fill_one) = (fill.left, fill.right);
+    let (many, one) = match many_side {
+        Side::Left => (left, right),
+        Side::Right => (right, left),
     };
-    if (many.is_empty() || fill_one.is_none()) && (one.is_empty() || fill_many.is_none()) {
-        // Without fills, both sides are needed.
-        if many.is_empty() || one.is_empty() {
-            return Ok(Vec::new());
-        }
+    let lacks = many.is_empty() || one.is_empty();
+    if lacks && fill_many.is_none() && fill_one.is_none() {
+        return Ok(Vec::new());
     }
     let by = By::from(&binary.matching);
     let ones = by_signature(binary, by, &one, many_side)?;

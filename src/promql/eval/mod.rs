@@ -118,8 +118,7 @@ pub fn evaluate_range(
     stop: Stop<'_>,
 ) -> Result<(Vec<Track>, Vec<Note>), EvalError> {
     if let found @ (ValueType::Matrix | ValueType::Text) = expr.value_type() {
-        let what =
-            format!("a query over time gives a scalar or an instant vector, not a {}", found.as_str());
+        let what = format!("a query over time gives a scalar or an instant vector, not a {}", found.as_str());
         return Err(EvalError::new(expr.span(), what));
     }
     let evaluation = Evaluation::new(source, *instants, options, stop);

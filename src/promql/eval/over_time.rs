@@ -20,7 +20,11 @@ pub(super) fn apply(function: Function, stretch: &Stretch<'_>, params: &[f64]) -
         Function::SumOverTime | Function::AvgOverTime => return added(function, stretch),
         Function::FirstOverTime => return stretch.all().next().map(super::stretch::Any::amount),
         Function::LastOverTime => return last(stretch),
-        _ => return of_all(function, stretch).or_else(|| of_floats(function, stretch, params)).map(Amount::Float),
+        _ => {
+            return of_all(function, stretch)
+                .or_else(|| of_floats(function, stretch, params))
+                .map(Amount::Float);
+        }
     };
     match stretch.extension {
         None => rates::extrapolated(stretch, kind, per),
@@ -100,7 +104,9 @@ fn of_floats(function: Function, stretch: &Stretch<'_>, params: &[f64]) -> Optio
             let (slope, intercept) = line(stretch, stretch.now);
             Some(slope * param(0) + intercept)
         }
-        Function::DoubleExponentialSmoothing if 1 < samples.len() => Some(smoothed(samples, param(0), param(1))),
+        Function::DoubleExponentialSmoothing if 1 < samples.len() => {
+            Some(smoothed(samples, param(0), param(1)))
+        }
         Function::Deriv | Function::PredictLinear | Function::DoubleExponentialSmoothing => None,
         _ => return None,
     };

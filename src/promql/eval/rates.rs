@@ -77,8 +77,8 @@ fn of_histograms(stretch: &Stretch<'_>, kind: Kind, per: f64) -> Option<Histogra
         }
     };
     let starts_at = first.value.count;
-    let zero = (kind == Kind::Counter && 0.0 < change.count && 0.0 <= starts_at)
-        .then(|| starts_at / change.count);
+    let zero =
+        (kind == Kind::Counter && 0.0 < change.count && 0.0 <= starts_at).then(|| starts_at / change.count);
     let count = samples.len();
     change.scale(Reach { first: first.at, last: last.at, count, began, zero }.factor(stretch) / per);
     Some(change)

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, Span, Timestamp, is_stale};
@@ -14,7 +15,7 @@ use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::eval::extended;
 use crate::promql::eval::stretch::{Owner, Stretch};
 use crate::promql::tree::ast::{Extension, RangeSelector, Selector};
-use crate::promql::value::{Amount, EvalError, Point};
+use crate::promql::value::{Amount, EvalError, Histogram, Point, Reset};
 use crate::promql::{HistogramSample, Sample, Samples, SeriesId, Started};
 
 /// The series of selectors, by where they stand in memory, which does not change while they are evaluated.
@@ -88,7 +89,8 @@ impl Evaluation<'_> {
         });
         self.within_limits(span)?;
         for series in kept.iter() {
-            let all = Samples { floats: &series.floats, histograms: &series.histograms, starts: &series.starts };
+            let all =
+                Samples { floats: &series.floats, histograms: &series.histograms, starts: &series.starts };
             let samples = all.within(after, until);
             if !samples.is_empty() && self.read(1) {
                 visit(series.id, &series.labels, samples);
@@ -127,7 +129,7 @@ impl Evaluation<'_> {
                     extended::at_instant(&stretch, moment.at).map(|amount| (moment.at, amount))
                 })
             } else {
-                latest(samples)
+                latest(samples).map(|(at, amount)| (at, self.told(samples.histograms, amount)))
             };
             if let Some((at, amount)) = latest {
                 let since = samples.starts.iter().rev().find(|started| started.at == at);
@@ -158,6 +160,8 @@ impl Evaluation<'_> {
             if !self.read(samples.floats.len() + samples.histograms.len()) {
                 return;
             }
+            let told = self.all_told(samples.histograms);
+            let samples = Samples { histograms: told.as_deref().unwrap_or(samples.histograms), ..samples };
             without_stale(samples, |samples| {
                 if !samples.is_empty() {
                     let ends = (moment.at - length, moment.at);
@@ -167,6 +171,25 @@ impl Evaluation<'_> {
                     visit(&owner, &stretch);
                 }
             });
+        })
+    }
+
+    /// The last of `histograms` with what its counts tell of a reset, where that is asked for.
+    fn told(&self, histograms: &[HistogramSample], amount: Amount) -> Amount {
+        match (histograms, &amount) {
+            ([.., before, last], Amount::Histogram(_)) if self.counts_only.get() => {
+                Amount::Histogram(told_since(last, before).value)
+            }
+            _ => amount,
+        }
+    }
+
+    /// As `told`, of all; `None` where they stay as they are.
+    fn all_told(&self, histograms: &[HistogramSample]) -> Option<Vec<HistogramSample>> {
+        let [first, ..] = histograms else { return None };
+        self.counts_only.get().then(|| {
+            let rest = histograms.windows(2).map(|pair| told_since(&pair[1], &pair[0]));
+            std::iter::once(first.clone()).chain(rest).collect()
         })
     }
 
@@ -206,6 +229,14 @@ fn latest(samples: Samples<'_>) -> Option<(Timestamp, Amount)> {
         (Some(float), _) => (!is_stale(float.value)).then_some((float.at, Amount::Float(float.value))),
         (None, _) => None,
     }
+}
+
+fn told_since(sample: &HistogramSample, before: &HistogramSample) -> HistogramSample {
+    if sample.value.reset != Reset::Unknown {
+        return sample.clone();
+    }
+    let reset = if sample.value.was_reset_since(&before.value) { Reset::Reset } else { Reset::NotReset };
+    HistogramSample { at: sample.at, value: Arc::new(Histogram { reset, ..(*sample.value).clone() }) }
 }
 
 /// Hands the samples on less the staleness markers.

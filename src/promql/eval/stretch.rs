@@ -2,7 +2,7 @@
 
 use crate::model::{Labels, Span, Timestamp};
 use crate::promql::tree::ast::Extension;
-use crate::promql::value::{Amount, Feeds, Histogram, Notes};
+use crate::promql::value::{Amount, Feeds, Notes};
 use crate::promql::{HistogramSample, Sample, Started};
 
 /// Whose stretch it is.
@@ -51,13 +51,6 @@ impl<'a> Any<'a> {
         match self {
             Self::Float(sample) => Amount::Float(sample.value),
             Self::Histogram(sample) => Amount::Histogram(sample.value.clone()),
-        }
-    }
-
-    pub(super) fn histogram(self) -> Option<&'a Histogram> {
-        match self {
-            Self::Float(_) => None,
-            Self::Histogram(sample) => Some(&sample.value),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::{Labels, Span, Timestamp};
 use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::eval::same_labels;
 use crate::promql::eval::stretch::{Owner, Stretch};
 use crate::promql::tree::ast::{Expr, Subquery};
-use crate::promql::value::{Amount, EvalError, Feeds, Operand, Point, Track, name_off};
+use crate::promql::value::{Amount, EvalError, Feeds, Histogram, Operand, Point, Reset, Track, name_off};
 use crate::promql::{HistogramSample, Sample};
 
 /// What subqueries have made at which instant, by where they stand in memory: the next instant of the query looks at
@@ -134,19 +135,26 @@ impl Evaluation<'_> {
     }
 }
 
-fn add(
-    rows: &mut BTreeMap<Labels, Row>,
-    point: &Point,
-    at: Timestamp,
-    span: Span,
-) -> Result<(), EvalError> {
+fn add(rows: &mut BTreeMap<Labels, Row>, point: &Point, at: Timestamp, span: Span) -> Result<(), EvalError> {
     let row = rows.entry(point.labels.clone()).or_default();
     if row.last() == Some(at) {
         return Err(EvalError::new(span, same_labels(&point.labels)));
     }
     match &point.amount {
         Amount::Float(value) => row.floats.push(Sample { at, value: *value }),
-        Amount::Histogram(value) => row.histograms.push(HistogramSample { at, value: value.clone() }),
+        Amount::Histogram(value) => {
+            // The same sample once more is no reset; and that one was none since the sample before it says nothing
+            // where that one was passed over.
+            let again = row.histograms.last().is_some_and(|last| last.value.same(value));
+            let reset = match value.reset {
+                Reset::Reset if again => Reset::NotReset,
+                Reset::NotReset => Reset::Unknown,
+                reset => reset,
+            };
+            let told = |reset| Arc::new(Histogram { reset, ..(**value).clone() });
+            let value = if reset == value.reset { value.clone() } else { told(reset) };
+            row.histograms.push(HistogramSample { at, value });
+        }
     }
     row.nameless |= point.nameless;
     row.feeds.add(&point.feeds);

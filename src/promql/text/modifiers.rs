@@ -104,9 +104,7 @@ impl Parser<'_> {
         };
         match have.replace(extension) {
             None => Ok(()),
-            Some(other) => {
-                Err(ParseError::new(span, format!("`{name}` can't follow `{}`", other.as_str())))
-            }
+            Some(other) => Err(ParseError::new(span, format!("`{name}` can't follow `{}`", other.as_str()))),
         }
     }
 

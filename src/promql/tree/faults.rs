@@ -55,10 +55,9 @@ fn label_name(text: &Expr, what: &str) -> Option<ParseError> {
 
 fn pattern(call: &Call) -> Option<ParseError> {
     match (&call.pattern, call.args.get(4)?.without_parens()) {
-        (None, Expr::Text { value, span, .. }) => Some(ParseError::new(
-            *span,
-            format!("invalid regular expression in label_replace(): `{value}`"),
-        )),
+        (None, Expr::Text { value, span, .. }) => {
+            Some(ParseError::new(*span, format!("invalid regular expression in label_replace(): `{value}`")))
+        }
         _ => None,
     }
 }

@@ -69,7 +69,9 @@ impl Length {
 /// # Errors
 /// Where they are too many, or no number.
 pub(in crate::promql) fn millis(seconds: f64) -> Result<i64, &'static str> {
-    let ms = (seconds * 1000.0).trunc();
+    // What seconds can't say exactly must not cost a millisecond.
+    let (exact, nearest) = (seconds * 1000.0, (seconds * 1000.0).round());
+    let ms = if (exact - nearest).abs() < 1e-6 { nearest } else { exact.trunc() };
     if ms.is_nan() || LENGTH_MAX.as_millis() as f64 <= ms.abs() {
         return Err("this duration is too long");
     }
@@ -237,6 +239,8 @@ mod tests {
             Reckoning::Both(BinaryOp::Div, seconds(1.0), seconds(0.0)),
             Err("a duration can't be divided by zero"),
         );
+        check(Reckoning::Seconds(1.001), Ok(1001));
+        check(Reckoning::Seconds(0.0019), Ok(1));
         check(Reckoning::Seconds(1e300), Err("this duration is too long"));
     }
 
@@ -249,7 +253,8 @@ mod tests {
 
     #[test]
     fn shifts_print_as_they_are_read() {
-        let shift = Shift { offset: Length::Fixed(-90_000), pin: Some(Pin::At(Timestamp::from_millis(1500))) };
+        let shift =
+            Shift { offset: Length::Fixed(-90_000), pin: Some(Pin::At(Timestamp::from_millis(1500))) };
         assert_eq!(shift.to_string(), " @ 1.5 offset -1m30s");
         assert_eq!(Shift::default().to_string(), "");
     }

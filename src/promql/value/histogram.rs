@@ -142,13 +142,17 @@ impl Histogram {
         }
         if self.count < before.count
             || self.is_custom() != before.is_custom()
-            || self.bounds != before.bounds
             || before.schema < self.schema
             || self.zero_threshold < before.zero_threshold
         {
             return true;
         }
         let mut before = before.clone();
+        if self.is_custom() {
+            // Other bounds are no reset by themselves: what is counted between those that both have is compared.
+            let mut now = self.clone();
+            return layout::align(&mut now, &mut before).is_err() || fell(&now.positive, &before.positive);
+        }
         if before.zero_threshold < self.zero_threshold {
             layout::widen_zero(&mut before, self.zero_threshold);
         }
@@ -225,8 +229,11 @@ mod tests {
             all.to_string(),
             "{count:20, sum:20, [-2,-1):2, [-1,-0.5):1, [-0.001,0.001]:2, (0.5,1]:1, (2,4]:2}"
         );
-        let custom =
-            Histogram { schema: CUSTOM_SCHEMA, bounds: vec![-5.0, 5.0], ..histogram(2.0, &[(0, 1.0), (2, 1.0)]) };
+        let custom = Histogram {
+            schema: CUSTOM_SCHEMA,
+            bounds: vec![-5.0, 5.0],
+            ..histogram(2.0, &[(0, 1.0), (2, 1.0)])
+        };
         assert_eq!(custom.to_string(), "{count:2, sum:2, (-Inf,-5]:1, (5,+Inf]:1}");
     }
 
