@@ -11,104 +11,117 @@ use crate::promql::value::{Amount, EvalError, Feeds, Operand, Point};
 impl Evaluation<'_> {
     pub(super) fn call(&self, call: &Call, moment: Moment) -> Result<Operand, EvalError> {
         let args: Vec<&Expr> = call.args.iter().map(Expr::without_parens).collect();
-        let number = |value: f64| Ok(Operand::Scalar(value, Feeds::default()));
-        match (call.function, args.as_slice()) {
-            (Function::Time, _) => number(moment.at.as_secs_f64()),
-            (Function::Pi, _) => number(std::f64::consts::PI),
-            (Function::Start, _) => number(self.query.start.as_secs_f64()),
-            (Function::End, _) => number(self.query.end.as_secs_f64()),
-            (Function::Step, _) => number(self.query.step.as_secs_f64()),
-            (Function::Range, _) => number(self.query.end.since(self.query.start).as_secs_f64()),
-            (Function::MinOf | Function::MaxOf, [a, b]) => {
-                let ((a, a_feeds), (b, b_feeds)) = (self.scalar(a, moment)?, self.scalar(b, moment)?);
-                let value = match call.function {
-                    _ if a.is_nan() || b.is_nan() => f64::NAN,
-                    Function::MinOf => a.min(b),
-                    _ => a.max(b),
-                };
-                Ok(Operand::Scalar(value, a_feeds.and(&b_feeds)))
+        match args.as_slice() {
+            [] => self.of_nothing(call, moment),
+            args if args.iter().any(|arg| arg.value_type() == ValueType::Matrix) => {
+                self.over_range(call.function, call, args, moment).map(Operand::Vector)
             }
-            (Function::ToScalar, [arg]) => Ok(to_scalar(&self.vector(arg, moment)?)),
-            (Function::ToVector, [arg]) => {
-                let (value, feeds) = self.scalar(arg, moment)?;
-                Ok(Operand::Vector(vec![Point::new(Labels::empty(), value, feeds)]))
-            }
-            (Function::Absent, [arg]) => {
-                let nothing = self.vector(arg, moment)?.is_empty();
-                Ok(Operand::Vector(absent::point(arg, nothing)))
-            }
-            (Function::AbsentOverTime, [arg]) => {
-                let mut nothing = true;
-                self.stretches(arg, moment, &mut |_, _| nothing = false)?;
-                Ok(Operand::Vector(absent::point(arg, nothing)))
-            }
-            (Function::Timestamp, [arg]) => self.times(arg, moment).map(Operand::Vector),
-            (Function::StartTimestamp, [arg]) => self.starts(arg, moment).map(Operand::Vector),
-            (Function::Sort | Function::SortDesc, [arg]) => {
-                self.sorting_is_idle(call, moment);
-                let points = self.vector(arg, moment)?;
-                Ok(Operand::Vector(ranking::sorted(points, call.function == Function::SortDesc)))
-            }
-            (Function::SortByLabel | Function::SortByLabelDesc, [arg, names @ ..]) => {
-                self.sorting_is_idle(call, moment);
-                let descending = call.function == Function::SortByLabelDesc;
-                let points = self.vector(arg, moment)?;
-                Ok(Operand::Vector(labels::sorted_by(points, &texts(names), descending)))
-            }
-            (Function::LabelReplace | Function::LabelJoin, [arg, rest @ ..]) => {
-                if let Some(fault) = faults::of_call(call) {
-                    return Err(EvalError::new(fault.span, fault.what));
+            [arg, rest @ ..] => match call.function {
+                Function::MinOf | Function::MaxOf => self.of_scalars(call, args.as_slice(), moment),
+                Function::ToScalar => Ok(to_scalar(&self.vector(arg, moment)?)),
+                Function::ToVector => {
+                    let (value, feeds) = self.scalar(arg, moment)?;
+                    Ok(Operand::Vector(vec![Point::new(Labels::empty(), value, feeds)]))
                 }
-                let points = self.vector(arg, moment)?;
-                labels::changed(call, points, &texts(rest)).map(Operand::Vector)
-            }
-            (Function::Info, [arg, rest @ ..]) => {
-                info::apply(self, call, arg, rest.first().copied(), moment).map(Operand::Vector)
-            }
-            (
-                Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction,
-                args,
-            ) => {
-                let outer = self.counts_only.replace(false);
-                let points = classic::apply(self, call, args, moment);
-                self.counts_only.set(outer);
-                points.map(Operand::Vector)
-            }
-            (
-                Function::HistogramAvg
-                | Function::HistogramCount
-                | Function::HistogramSum
-                | Function::HistogramStddev
-                | Function::HistogramStdvar,
-                [arg],
-            ) => {
-                let each = |mut point: Point| {
-                    let value = estimate::figure(call.function, point.amount.histogram()?);
-                    point.amount = Amount::Float(value);
-                    self.unname(&mut point);
-                    Some(point)
-                };
-                let counts = !matches!(call.function, Function::HistogramStddev | Function::HistogramStdvar);
-                let outer = self.counts_only.replace(counts);
-                let points = self.vector(arg, moment);
-                self.counts_only.set(outer);
-                Ok(Operand::Vector(points?.into_iter().filter_map(each).collect()))
-            }
-            (function, []) => {
-                match numbers::apply(function, moment.at.as_millis().div_euclid(1000) as f64, &[]) {
+                Function::Absent => {
+                    let nothing = self.vector(arg, moment)?.is_empty();
+                    Ok(Operand::Vector(absent::point(arg, nothing)))
+                }
+                function => self.of_vector(function, call, (arg, rest), moment).map(Operand::Vector),
+            },
+        }
+    }
+
+    /// What is told of the evaluation itself.
+    fn of_nothing(&self, call: &Call, moment: Moment) -> Result<Operand, EvalError> {
+        let query = &self.query;
+        let value = match call.function {
+            Function::Time => moment.at.as_secs_f64(),
+            Function::Pi => std::f64::consts::PI,
+            Function::Start => query.start.as_secs_f64(),
+            Function::End => query.end.as_secs_f64(),
+            Function::Step => query.step.as_secs_f64(),
+            Function::Range => query.end.since(query.start).as_secs_f64(),
+            function => {
+                let now = moment.at.as_millis().div_euclid(1000) as f64;
+                return match numbers::apply(function, now, &[]) {
                     Some(now) => {
                         Ok(Operand::Vector(vec![Point::new(Labels::empty(), now, Feeds::default())]))
                     }
                     None => Err(EvalError::new(call.span, "expected an argument")),
+                };
+            }
+        };
+        Ok(Operand::Scalar(value, Feeds::default()))
+    }
+
+    fn of_scalars(&self, call: &Call, args: &[&Expr], moment: Moment) -> Result<Operand, EvalError> {
+        let [a, b] = args else { return Err(EvalError::new(call.span, "expected two arguments")) };
+        let ((a, a_feeds), (b, b_feeds)) = (self.scalar(a, moment)?, self.scalar(b, moment)?);
+        let value = match call.function {
+            _ if a.is_nan() || b.is_nan() => f64::NAN,
+            Function::MinOf => a.min(b),
+            _ => a.max(b),
+        };
+        Ok(Operand::Scalar(value, a_feeds.and(&b_feeds)))
+    }
+
+    fn of_vector(
+        &self,
+        function: Function,
+        call: &Call,
+        (arg, rest): (&Expr, &[&Expr]),
+        moment: Moment,
+    ) -> Result<Vec<Point>, EvalError> {
+        match function {
+            Function::Timestamp => self.times(arg, moment),
+            Function::StartTimestamp => self.starts(arg, moment),
+            Function::Sort | Function::SortDesc => {
+                self.sorting_is_idle(call, moment);
+                Ok(ranking::sorted(self.vector(arg, moment)?, function == Function::SortDesc))
+            }
+            Function::SortByLabel | Function::SortByLabelDesc => {
+                self.sorting_is_idle(call, moment);
+                let descending = function == Function::SortByLabelDesc;
+                Ok(labels::sorted_by(self.vector(arg, moment)?, &texts(rest), descending))
+            }
+            Function::LabelReplace | Function::LabelJoin => {
+                if let Some(fault) = faults::of_call(call) {
+                    return Err(EvalError::new(fault.span, fault.what));
                 }
+                labels::changed(call, self.vector(arg, moment)?, &texts(rest))
             }
-            (function, args) if args.iter().any(|arg| arg.value_type() == ValueType::Matrix) => {
-                self.over_range(function, call, args, moment).map(Operand::Vector)
+            Function::Info => info::apply(self, call, arg, rest.first().copied(), moment),
+            Function::HistogramQuantile | Function::HistogramQuantiles | Function::HistogramFraction => {
+                self.told_apart(false, || classic::apply(self, call, moment))
             }
-            (function, [arg, params @ ..]) => {
-                self.over_elements(function, arg, params, moment).map(Operand::Vector)
-            }
+            Function::HistogramAvg
+            | Function::HistogramCount
+            | Function::HistogramSum
+            | Function::HistogramStddev
+            | Function::HistogramStdvar => self.figures(function, arg, moment),
+            function => self.over_elements(function, arg, rest, moment),
         }
+    }
+
+    /// Evaluates with or without resets of histograms told sample by sample.
+    fn told_apart<R>(&self, counts_only: bool, evaluate: impl FnOnce() -> R) -> R {
+        let outer = self.counts_only.replace(counts_only);
+        let result = evaluate();
+        self.counts_only.set(outer);
+        result
+    }
+
+    /// A figure of each histogram among the elements.
+    fn figures(&self, function: Function, arg: &Expr, moment: Moment) -> Result<Vec<Point>, EvalError> {
+        let counts_only = !matches!(function, Function::HistogramStddev | Function::HistogramStdvar);
+        let points = self.told_apart(counts_only, || self.vector(arg, moment))?;
+        let each = |mut point: Point| {
+            point.amount = Amount::Float(estimate::figure(function, point.amount.histogram()?));
+            self.unname(&mut point);
+            Some(point)
+        };
+        Ok(points.into_iter().filter_map(each).collect())
     }
 
     /// Where every series is a row, in the order of labels, sorting means nothing.
@@ -176,6 +189,11 @@ impl Evaluation<'_> {
             let (value, feeds) = self.scalar(param, moment)?;
             params.push(value);
             param_feeds.add(&feeds);
+        }
+        if function == Function::AbsentOverTime {
+            let mut nothing = true;
+            self.stretches(range, moment, &mut |_, _| nothing = false)?;
+            return Ok(absent::point(range, nothing));
         }
         let keeps_name = matches!(function, Function::FirstOverTime | Function::LastOverTime);
         let mut points = Vec::new();

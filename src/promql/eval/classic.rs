@@ -33,13 +33,13 @@ struct Member {
 pub(super) fn apply(
     evaluation: &Evaluation<'_>,
     call: &Call,
-    args: &[&Expr],
     moment: Moment,
 ) -> Result<Vec<Point>, EvalError> {
+    let args: Vec<&Expr> = call.args.iter().map(Expr::without_parens).collect();
     if let Some(fault) = faults::of_call(call) {
         return Err(EvalError::new(fault.span, fault.what));
     }
-    let (of, label, params) = match (call.function, args) {
+    let (of, label, params) = match (call.function, args.as_slice()) {
         (Function::HistogramQuantiles, [of, Expr::Text { value, .. }, params @ ..]) => {
             (*of, Some(value.as_str()), params)
         }

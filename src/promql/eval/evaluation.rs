@@ -6,7 +6,7 @@ use crate::model::{Span, Timestamp};
 use crate::promql::eval::select::Kept;
 use crate::promql::eval::subquery::Made;
 use crate::promql::eval::{Stop, aggregate, arithmetic, binary};
-use crate::promql::tree::ast::{Expr, Sign};
+use crate::promql::tree::ast::{Binary, Expr, Sign};
 use crate::promql::tree::length::{Instants, Shift};
 use crate::promql::value::{
     Amount, EvalError, Feeds, Names, Note, NoteKind, Notes, Operand, Options, Point, name_off,
@@ -119,20 +119,8 @@ impl<'a> Evaluation<'a> {
             Expr::Selector(selector) => self.latest(selector, moment).map(Operand::Vector),
             Expr::Paren { inner, .. } => self.operand(inner, moment),
             Expr::Unary { sign: Sign::Plus, of, .. } => self.operand(of, moment),
-            Expr::Unary { sign: Sign::Minus, of, .. } => Ok(match self.operand(of, moment)? {
-                Operand::Scalar(value, feeds) => Operand::Scalar(-value, feeds),
-                Operand::Vector(mut points) => {
-                    for point in &mut points {
-                        point.amount = arithmetic::negated(&point.amount);
-                        self.unname(point);
-                    }
-                    Operand::Vector(points)
-                }
-            }),
-            Expr::Binary(node) => {
-                let (left, right) = (self.operand(&node.left, moment)?, self.operand(&node.right, moment)?);
-                binary::apply(self, node, left, right)
-            }
+            Expr::Unary { sign: Sign::Minus, of, .. } => self.negated(of, moment),
+            Expr::Binary(node) => self.binary(node, moment),
             Expr::Aggregate(node) => aggregate::apply(self, node, moment).map(Operand::Vector),
             Expr::Call(call) => self.call(call, moment),
             Expr::Text { span, .. } => Err(EvalError::new(*span, "a string can't be used here")),
@@ -140,6 +128,25 @@ impl<'a> Evaluation<'a> {
                 Err(EvalError::new(expr.span(), "a range vector can't be used here"))
             }
         }
+    }
+
+    // Each level of an expression is one of the stack too, so that the way down stays narrow.
+    fn negated(&self, of: &Expr, moment: Moment) -> Result<Operand, EvalError> {
+        Ok(match self.operand(of, moment)? {
+            Operand::Scalar(value, feeds) => Operand::Scalar(-value, feeds),
+            Operand::Vector(mut points) => {
+                for point in &mut points {
+                    point.amount = arithmetic::negated(&point.amount);
+                    self.unname(point);
+                }
+                Operand::Vector(points)
+            }
+        })
+    }
+
+    fn binary(&self, node: &Binary, moment: Moment) -> Result<Operand, EvalError> {
+        let (left, right) = (self.operand(&node.left, moment)?, self.operand(&node.right, moment)?);
+        binary::apply(self, node, left, right)
     }
 
     pub(super) fn vector(&self, expr: &Expr, moment: Moment) -> Result<Vec<Point>, EvalError> {

@@ -8,7 +8,7 @@ use crate::model::Span;
 use crate::promql::error::ParseError;
 use crate::promql::text::dialect::{self, Dialect};
 use crate::promql::text::lexer::{Kind, Lexer, Token};
-use crate::promql::tree::ast::{Aggregate, Binary, Call, Expr, Grouping, Pattern, Sign};
+use crate::promql::tree::ast::{Aggregate, Binary, Call, Expr, Grouping, Matching, Pattern, Sign};
 use crate::promql::tree::check;
 use crate::promql::tree::functions::{self, Function};
 use crate::promql::tree::operators::{AggregateOp, BinaryOp};
@@ -57,6 +57,14 @@ impl Tree {
     pub(super) fn leaf(expr: Expr) -> Self {
         Self { expr, depth: 1 }
     }
+}
+
+/// What stands between two expressions.
+struct With {
+    op: BinaryOp,
+    op_span: Span,
+    returns_bool: bool,
+    matching: Matching,
 }
 
 pub(super) struct Parser<'t> {
@@ -130,17 +138,23 @@ impl<'t> Parser<'t> {
             let op_span = self.take()?.span;
             let (returns_bool, matching) = self.modifiers(op, op_span)?;
             let right = self.expr(if op == BinaryOp::Pow { op.precedence() } else { op.precedence() + 1 })?;
-            let span = left.expr.span().to(right.expr.span());
-            let deepest = if left.depth < right.depth { &right } else { &left };
-            self.deeper(deepest, op_span)?;
-            let depth = deepest.depth + 1;
-            let (matching, vectors) = (matching.unwrap_or_default(), (left.expr, right.expr));
-            let binary = Binary { op, returns_bool, matching, left: vectors.0, right: vectors.1, span };
-            check::binary(&binary, op_span)?;
-            left = Tree { expr: Expr::Binary(Box::new(binary)), depth };
+            let with = With { op, op_span, returns_bool, matching: matching.unwrap_or_default() };
+            left = self.joined(left, with, right)?;
         }
         self.unnest();
         Ok(left)
+    }
+
+    // Apart from the way down, on which each level is one of the stack too.
+    fn joined(&self, left: Tree, with: With, right: Tree) -> Result<Tree, ParseError> {
+        let span = left.expr.span().to(right.expr.span());
+        let deepest = if left.depth < right.depth { &right } else { &left };
+        self.deeper(deepest, with.op_span)?;
+        let depth = deepest.depth + 1;
+        let With { op, op_span, returns_bool, matching } = with;
+        let binary = Binary { op, returns_bool, matching, left: left.expr, right: right.expr, span };
+        check::binary(&binary, op_span)?;
+        Ok(Tree { expr: Expr::Binary(Box::new(binary)), depth })
     }
 
     /// Refuses one more level above `tree`, where there are enough.
@@ -179,42 +193,37 @@ impl<'t> Parser<'t> {
     fn primary(&mut self) -> Result<Tree, ParseError> {
         let span = self.next.span;
         let tree = match &self.next.kind {
-            Kind::Number(value) => {
-                let value = *value;
-                self.take()?;
-                Tree::leaf(Expr::Number { value, span })
-            }
-            Kind::Duration(length) => {
-                let value = length.as_secs_f64();
-                self.take()?;
-                Tree::leaf(Expr::Number { value, span })
-            }
-            Kind::Text(value) => {
-                let value = value.clone();
-                self.take()?;
-                Tree::leaf(Expr::Text { value, is_utf8: true, span })
-            }
-            Kind::Bytes(value) => {
-                let value = value.clone();
-                self.take()?;
-                Tree::leaf(Expr::Text { value, is_utf8: false, span })
-            }
-            Kind::LeftParen => {
-                self.take()?;
-                let inner = self.expr(0)?;
-                let end = self.close_paren(span)?;
-                let expr = Expr::Paren { inner: Box::new(inner.expr), span: span.to(end) };
-                Tree { expr, depth: inner.depth + 1 }
-            }
-            Kind::LeftBrace => Tree::leaf(Expr::Selector(self.selector(None)?)),
+            Kind::LeftParen => self.parenthesis()?,
             Kind::Word(word) => {
                 let word = word.clone();
                 self.take()?;
                 self.named(&word, span)?
             }
-            _ => return Err(self.unexpected("an expression")),
+            _ => self.literal(span)?,
         };
         self.suffixes(tree)
+    }
+
+    fn parenthesis(&mut self) -> Result<Tree, ParseError> {
+        let span = self.take()?.span;
+        let inner = self.expr(0)?;
+        let end = self.close_paren(span)?;
+        let expr = Expr::Paren { inner: Box::new(inner.expr), span: span.to(end) };
+        Ok(Tree { expr, depth: inner.depth + 1 })
+    }
+
+    /// A number, a string, or a selector without a name.
+    fn literal(&mut self, span: Span) -> Result<Tree, ParseError> {
+        let expr = match &self.next.kind {
+            Kind::LeftBrace => return Ok(Tree::leaf(Expr::Selector(self.selector(None)?))),
+            Kind::Number(value) => Expr::Number { value: *value, span },
+            Kind::Duration(length) => Expr::Number { value: length.as_secs_f64(), span },
+            Kind::Text(value) => Expr::Text { value: value.clone(), is_utf8: true, span },
+            Kind::Bytes(value) => Expr::Text { value: value.clone(), is_utf8: false, span },
+            _ => return Err(self.unexpected("an expression")),
+        };
+        self.take()?;
+        Ok(Tree::leaf(expr))
     }
 
     /// What begins with a name: an aggregation, a call, a number that is a word, or a selector.
@@ -298,8 +307,18 @@ impl<'t> Parser<'t> {
         }
         let before = self.grouping()?;
         let open = self.expect(&Kind::LeftParen, "`(` and what to aggregate")?.span;
-        let (mut args, depth) = self.arguments(false)?;
+        let args = self.arguments(false)?;
         self.close_paren(open)?;
+        self.aggregated(op, span, before, args)
+    }
+
+    fn aggregated(
+        &mut self,
+        op: AggregateOp,
+        span: Span,
+        before: Option<Grouping>,
+        (mut args, depth): (Vec<Expr>, usize),
+    ) -> Result<Tree, ParseError> {
         let again = self.next.span;
         let after = self.grouping()?;
         if before.is_some() && after.is_some() {
