@@ -10,6 +10,7 @@
 mod error;
 mod eval;
 mod loaded;
+mod notation;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ mod value;
 
 pub use error::ParseError;
 pub use eval::{evaluate, evaluate_range, evaluate_vector, evaluate_within};
-pub use loaded::{Loaded, parse_series, split_series};
+pub use loaded::Loaded;
+pub use notation::{parse_series, split_series};
 pub use source::{
     Feed, HistogramSample, Origin, Presence, Recorded, Sample, Samples, SeriesId, Source, Started,
 };

@@ -1,5 +1,7 @@
 //! From text to value, as a user sees it; and what must hold for any text.
 
+mod script;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -159,7 +161,7 @@ fn what_does_not_fit_is_refused_with_its_place() {
         ("sum(a) @ 1", "directly behind a selector"),
         ("a @ 1 [5m]", "a range stands before `@`"),
         ("topk(a)", "`topk` takes two arguments, not 1"),
-        ("topk(a, b)", "expected a scalar in `topk`, found a instant vector"),
+        ("topk(a, b)", "expected a scalar in `topk`, found an instant vector"),
         ("count_values(1, b)", "expected a string in `count_values`"),
         ("label_join(a, \"b\")", "`label_join` takes 3 or more arguments, not 2"),
         ("label_join(a, \"b\", \"c\", 1)", "`label_join` expects a string, found a scalar"),
@@ -370,6 +372,23 @@ fn names_go_at_the_end() {
     check("sum by (__name__) (-a)", &["{} -1"]);
     check("sum by (e) (-{e=\"1\"})", &["{e=\"1\"} -3"]);
     check("(-a) > -5", &["{e=\"1\"} -1"]);
+}
+
+#[test]
+fn scripts_give_what_they_say() {
+    for (name, text) in [
+        ("rates.test", include_str!("tests/rates.test")),
+        ("over_time.test", include_str!("tests/over_time.test")),
+        ("aggregations.test", include_str!("tests/aggregations.test")),
+        ("pairs.test", include_str!("tests/pairs.test")),
+        ("instants.test", include_str!("tests/instants.test")),
+        ("labels.test", include_str!("tests/labels.test")),
+        ("classic.test", include_str!("tests/classic.test")),
+        ("native.test", include_str!("tests/native.test")),
+        ("extended.test", include_str!("tests/extended.test")),
+    ] {
+        script::run(name, text);
+    }
 }
 
 fn any_expression() -> impl Strategy<Value = String> {
