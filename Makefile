@@ -44,6 +44,7 @@ bench:
 	$(CARGO) bench --bench exposition
 	$(CARGO) bench --bench decide
 	$(CARGO) bench --bench deliver
+	$(CARGO) bench --bench promql
 	$(CARGO) build --release
 	target/release/fogsignal replay tests/scenarios/large/crm-with-200-rules.scn --format json >/dev/null
 
