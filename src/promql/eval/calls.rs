@@ -203,6 +203,9 @@ impl Evaluation<'_> {
             if let Some(amount) = over_time::apply(function, stretch, &params) {
                 let (labels, nameless) = (owner.labels.clone(), owner.nameless);
                 let feeds = owner.feeds.clone().and(&param_feeds);
+                if self.notes.are_heard() && matches!(function, Function::Rate | Function::Increase) {
+                    self.note_no_counter(range, &labels, &amount);
+                }
                 let mut point = Point { labels, amount, nameless, feeds };
                 if !keeps_name {
                     self.unname(&mut point);
@@ -211,6 +214,18 @@ impl Evaluation<'_> {
             }
         })?;
         wrong.map_or(Ok(points), |what| Err(EvalError::new(call.span, what)))
+    }
+
+    /// Notes a rate of what is not named as counters are.
+    fn note_no_counter(&self, range: &Expr, labels: &Labels, amount: &Amount) {
+        let name = labels.metric_name();
+        let counts = ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| name.ends_with(suffix));
+        if !name.is_empty() && !counts && amount.float().is_some() {
+            let what = format!(
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
+            );
+            self.notes.inform(range.span(), what);
+        }
     }
 
     /// Notes parameters that make little sense; those that make none are an error.

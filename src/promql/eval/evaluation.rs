@@ -51,12 +51,18 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(source: &'a dyn Source, query: Instants, options: &'a Options, stop: Stop<'a>) -> Self {
+    pub(super) fn new(
+        source: &'a dyn Source,
+        query: Instants,
+        options: &'a Options,
+        notes: Notes,
+        stop: Stop<'a>,
+    ) -> Self {
         Self {
             source,
             query,
             options,
-            notes: Notes::default(),
+            notes,
             kept: RefCell::default(),
             made: RefCell::default(),
             counts_only: Cell::new(false),

@@ -38,7 +38,7 @@ use crate::promql::tree::functions::Function;
 use crate::promql::tree::length::Instants;
 use crate::promql::tree::operators::AggregateOp;
 use crate::promql::value::{
-    Amount, Element, EvalError, Item, Note, Operand, Options, Point, Track, Value, name_off,
+    Amount, Element, EvalError, Item, Note, Notes, Operand, Options, Point, Track, Value, name_off,
 };
 
 /// What says that the time for an evaluation has passed. It is asked now and then.
@@ -68,7 +68,7 @@ pub fn evaluate_within(
     options: &Options,
     stop: Stop<'_>,
 ) -> Result<(Value, Vec<Note>), EvalError> {
-    let evaluation = Evaluation::new(source, Instants::one(at), options, stop);
+    let evaluation = Evaluation::new(source, Instants::one(at), options, Notes::default(), stop);
     let value = match expr.without_parens() {
         Expr::Text { value, .. } => Value::Text(value.clone()),
         range if range.value_type() == ValueType::Matrix => {
@@ -93,7 +93,7 @@ pub fn evaluate_vector(
     at: Timestamp,
     options: &Options,
 ) -> Result<Vec<Element>, EvalError> {
-    let evaluation = Evaluation::new(source, Instants::one(at), options, &|| false);
+    let evaluation = Evaluation::new(source, Instants::one(at), options, Notes::unheard(), &|| false);
     match evaluation.operand(expr, Moment::once(at))? {
         Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0 }]),
         Operand::Vector(points) => {
@@ -121,7 +121,7 @@ pub fn evaluate_range(
         let what = format!("a query over time gives a scalar or an instant vector, not a {}", found.as_str());
         return Err(EvalError::new(expr.span(), what));
     }
-    let evaluation = Evaluation::new(source, *instants, options, stop);
+    let evaluation = Evaluation::new(source, *instants, options, Notes::default(), stop);
     let mut rows: BTreeMap<Labels, Vec<(Timestamp, Amount)>> = BTreeMap::new();
     let mut at = instants.start;
     while at <= instants.end {

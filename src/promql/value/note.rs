@@ -43,9 +43,22 @@ const NOTES_MAX: usize = 100;
 
 /// Notes in the making: each text once, at the last place that it was said of.
 #[derive(Debug, Default)]
-pub(in crate::promql) struct Notes(RefCell<Vec<Note>>);
+pub(in crate::promql) struct Notes {
+    said: RefCell<Vec<Note>>,
+    unheard: bool,
+}
 
 impl Notes {
+    /// Notes that nobody reads.
+    pub(in crate::promql) fn unheard() -> Self {
+        Self { unheard: true, ..Self::default() }
+    }
+
+    /// Whether somebody reads them, so that words that cost time are worth it.
+    pub(in crate::promql) fn are_heard(&self) -> bool {
+        !self.unheard
+    }
+
     pub(in crate::promql) fn warn(&self, span: Span, what: impl Into<String>) {
         self.add(Note { kind: NoteKind::Warning, span, what: what.into() });
     }
@@ -55,17 +68,17 @@ impl Notes {
     }
 
     fn add(&self, note: Note) {
-        let mut notes = self.0.borrow_mut();
+        let mut notes = self.said.borrow_mut();
         let same = |have: &Note| have.kind == note.kind && have.what == note.what;
         match notes.iter().position(same) {
             Some(place) => notes[place] = note,
-            None if notes.len() < NOTES_MAX => notes.push(note),
+            None if notes.len() < NOTES_MAX && !self.unheard => notes.push(note),
             None => {}
         }
     }
 
     pub(in crate::promql) fn into_inner(self) -> Vec<Note> {
-        self.0.into_inner()
+        self.said.into_inner()
     }
 
     pub(in crate::promql) fn mixed_types(&self, span: Span, name: &str) {
