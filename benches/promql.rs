@@ -61,8 +61,10 @@ fn main() {
     }
     let source = Standing { series, samples: (0..41).map(sample).collect() };
     for kind in [
+        "M > 500",
         "M > 5",
         "rate(M[5m]) > 5",
+        "rate(M[5m]) > 0.05",
         "sum by (job) (M) > 5",
         "sum by (job) (rate(M[5m])) > 5",
         "sum by (job) (rate(M[5m])) / sum by (job) (M)",

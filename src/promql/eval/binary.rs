@@ -4,9 +4,9 @@ use crate::promql::eval::arithmetic::{self, Outcome};
 use crate::promql::eval::evaluation::Evaluation;
 use crate::promql::eval::groups::{By, Groups};
 use crate::promql::eval::matching;
-use crate::promql::tree::ast::{Binary, Matching, Side};
+use crate::promql::tree::ast::{Binary, Expr, Matching, Side};
 use crate::promql::tree::operators::BinaryOp;
-use crate::promql::value::{Amount, EvalError, Feeds, Operand, Point};
+use crate::promql::value::{Amount, EvalError, Feeds, Notes, Operand, Point};
 
 /// The value of `binary` where its sides have these.
 pub(super) fn apply(
@@ -42,6 +42,41 @@ pub(super) fn result(binary: &Binary, outcome: Outcome, kept: &Amount) -> Option
         Outcome::Holds(holds) if binary.returns_bool => Some(Amount::Float(f64::from(u8::from(holds)))),
         Outcome::Holds(true) => Some(kept.clone()),
         Outcome::Holds(false) => None,
+    }
+}
+
+/// A comparison with a number that filters.
+#[derive(Clone, Copy)]
+pub(super) struct Sieve<'a> {
+    binary: &'a Binary,
+    number: f64,
+    side: Side,
+}
+
+impl<'a> Sieve<'a> {
+    /// The comparison and what it filters, where `binary` is one.
+    pub(super) fn of(binary: &'a Binary) -> Option<(Self, &'a Expr)> {
+        if !binary.op.is_comparison() || binary.returns_bool {
+            return None;
+        }
+        match (binary.left.without_parens(), binary.right.without_parens()) {
+            (Expr::Number { .. }, Expr::Number { .. }) => None,
+            (of, Expr::Number { value, .. }) => {
+                Some((Self { binary, number: *value, side: Side::Right }, of))
+            }
+            (Expr::Number { value, .. }, of) => Some((Self { binary, number: *value, side: Side::Left }, of)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn passes(&self, amount: &Amount, notes: &Notes) -> bool {
+        let number = Amount::Float(self.number);
+        let (a, b) = match self.side {
+            Side::Left => (&number, amount),
+            Side::Right => (amount, &number),
+        };
+        let outcome = arithmetic::apply(self.binary.op, a, b, notes, self.binary.span);
+        matches!(outcome, Some(Outcome::Holds(true)))
     }
 }
 

@@ -14,7 +14,7 @@ impl Evaluation<'_> {
         match args.as_slice() {
             [] => self.of_nothing(call, moment),
             args if args.iter().any(|arg| arg.value_type() == ValueType::Matrix) => {
-                self.over_range(call.function, call, args, moment).map(Operand::Vector)
+                self.over_range(call, args, moment, &|_| true).map(Operand::Vector)
             }
             [arg, rest @ ..] => match call.function {
                 Function::MinOf | Function::MaxOf => self.of_scalars(call, args.as_slice(), moment),
@@ -168,13 +168,26 @@ impl Evaluation<'_> {
         Ok(points)
     }
 
+    /// The elements of a call over a stretch that pass; `None` where it is none.
+    pub(super) fn call_over_range(
+        &self,
+        call: &Call,
+        moment: Moment,
+        passes: &dyn Fn(&Amount) -> bool,
+    ) -> Result<Option<Vec<Point>>, EvalError> {
+        let args: Vec<&Expr> = call.args.iter().map(Expr::without_parens).collect();
+        let over_range = args.iter().any(|arg| arg.value_type() == ValueType::Matrix);
+        over_range.then(|| self.over_range(call, &args, moment, passes)).transpose()
+    }
+
     fn over_range(
         &self,
-        function: Function,
         call: &Call,
         args: &[&Expr],
         moment: Moment,
+        passes: &dyn Fn(&Amount) -> bool,
     ) -> Result<Vec<Point>, EvalError> {
+        let function = call.function;
         let Some(range) = args.iter().find(|arg| arg.value_type() == ValueType::Matrix) else {
             return Err(EvalError::new(call.span, "expected a range vector"));
         };
@@ -193,7 +206,9 @@ impl Evaluation<'_> {
         if function == Function::AbsentOverTime {
             let mut nothing = true;
             self.stretches(range, moment, &mut |_, _| nothing = false)?;
-            return Ok(absent::point(range, nothing));
+            let mut points = absent::point(range, nothing);
+            points.retain(|point| passes(&point.amount));
+            return Ok(points);
         }
         let keeps_name = matches!(function, Function::FirstOverTime | Function::LastOverTime);
         let mut points = Vec::new();
@@ -201,11 +216,14 @@ impl Evaluation<'_> {
         self.stretches(range, moment, &mut |owner, stretch| {
             wrong = wrong.take().or_else(|| self.odd_params(function, args, &params));
             if let Some(amount) = over_time::apply(function, stretch, &params) {
+                if self.notes.are_heard() && matches!(function, Function::Rate | Function::Increase) {
+                    self.note_no_counter(range, owner.labels, &amount);
+                }
+                if !passes(&amount) {
+                    return;
+                }
                 let (labels, nameless) = (owner.labels.clone(), owner.nameless);
                 let feeds = owner.feeds.clone().and(&param_feeds);
-                if self.notes.are_heard() && matches!(function, Function::Rate | Function::Increase) {
-                    self.note_no_counter(range, &labels, &amount);
-                }
                 let mut point = Point { labels, amount, nameless, feeds };
                 if !keeps_name {
                     self.unname(&mut point);

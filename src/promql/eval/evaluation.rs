@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use crate::model::{Span, Timestamp};
+use crate::promql::eval::binary::Sieve;
 use crate::promql::eval::select::Kept;
 use crate::promql::eval::subquery::Made;
 use crate::promql::eval::{Stop, aggregate, arithmetic, binary};
@@ -151,8 +152,24 @@ impl<'a> Evaluation<'a> {
     }
 
     fn binary(&self, node: &Binary, moment: Moment) -> Result<Operand, EvalError> {
+        if let Some((sieve, of)) = Sieve::of(node)
+            && let Some(points) = self.sifted(of, moment, sieve)?
+        {
+            return Ok(Operand::Vector(points));
+        }
         let (left, right) = (self.operand(&node.left, moment)?, self.operand(&node.right, moment)?);
         binary::apply(self, node, left, right)
+    }
+
+    /// The elements that pass a comparison with a number, where they come straight from series: of all others not even
+    /// the labels are touched. `None` where they come from elsewhere.
+    fn sifted(&self, of: &Expr, moment: Moment, sieve: Sieve<'_>) -> Result<Option<Vec<Point>>, EvalError> {
+        let passes = |amount: &Amount| sieve.passes(amount, &self.notes);
+        match of.without_parens() {
+            Expr::Selector(selector) => self.latest_where(selector, moment, &passes).map(Some),
+            Expr::Call(call) => self.call_over_range(call, moment, &passes),
+            _ => Ok(None),
+        }
     }
 
     pub(super) fn vector(&self, expr: &Expr, moment: Moment) -> Result<Vec<Point>, EvalError> {

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Labels, Timestamp};
 use crate::promql::Source;
+use crate::promql::eval::binary::Sieve;
 use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::tree::ast::{Call, Expr, ValueType};
 use crate::promql::tree::functions::Function;
@@ -149,8 +150,8 @@ fn finished(expr: &Expr, points: Vec<Point>) -> Result<Vec<Item>, EvalError> {
         feeds: point.feeds.0,
     };
     let mut items: Vec<Item> = points.into_iter().map(finish).collect();
-    // As a selector gives them: each once and in order already.
-    if items.is_sorted_by(|a, b| a.labels < b.labels) {
+    // A source gives each series once and in order. Also of what was reckoned from them that often holds.
+    if comes_in_order(expr) || items.is_sorted_by(|a, b| a.labels < b.labels) {
         return Ok(items);
     }
     let mut order: Vec<&Labels> = items.iter().map(|item| &item.labels).collect();
@@ -162,6 +163,17 @@ fn finished(expr: &Expr, points: Vec<Point>) -> Result<Vec<Item>, EvalError> {
         items.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
     }
     Ok(items)
+}
+
+/// Whether its elements are series as a source gives them.
+fn comes_in_order(expr: &Expr) -> bool {
+    match expr.without_parens() {
+        Expr::Selector(_) => true,
+        Expr::Binary(binary) => {
+            Sieve::of(binary).is_some_and(|(_, of)| matches!(of.without_parens(), Expr::Selector(_)))
+        }
+        _ => false,
+    }
 }
 
 fn same_labels(labels: &Labels) -> String {

@@ -101,11 +101,23 @@ impl Evaluation<'_> {
 
     /// The latest sample of each series that fits and has not ended.
     pub(super) fn latest(&self, selector: &Selector, moment: Moment) -> Result<Vec<Point>, EvalError> {
+        self.latest_where(selector, moment, &|_| true)
+    }
+
+    /// Those of them that pass.
+    pub(super) fn latest_where(
+        &self,
+        selector: &Selector,
+        moment: Moment,
+        passes: &dyn Fn(&Amount) -> bool,
+    ) -> Result<Vec<Point>, EvalError> {
         let mut points = Vec::new();
         self.each_latest(selector, moment, &mut |latest| {
-            let feeds = self.feeds(latest.series);
-            let (labels, amount) = (latest.labels.clone(), latest.amount);
-            points.push(Point { labels, amount, nameless: false, feeds });
+            if passes(&latest.amount) {
+                let feeds = self.feeds(latest.series);
+                let (labels, amount) = (latest.labels.clone(), latest.amount);
+                points.push(Point { labels, amount, nameless: false, feeds });
+            }
         })?;
         Ok(points)
     }
