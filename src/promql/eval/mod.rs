@@ -126,6 +126,8 @@ pub fn evaluate_range(
     let mut rows: BTreeMap<Labels, Vec<(Timestamp, Amount)>> = BTreeMap::new();
     let mut at = instants.start;
     while at <= instants.end {
+        evaluation.read(0);
+        evaluation.within_limits(expr.span())?;
         let items = match evaluation.operand(expr, Moment { at, from: instants.start, to: instants.end })? {
             Operand::Scalar(value, feeds) => vec![Point::new(Labels::empty(), value, feeds)],
             Operand::Vector(points) => points,

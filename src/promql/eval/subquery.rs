@@ -12,6 +12,9 @@ use crate::promql::tree::ast::{Expr, Subquery};
 use crate::promql::value::{Amount, EvalError, Feeds, Histogram, Operand, Point, Reset, Track, name_off};
 use crate::promql::{HistogramSample, Sample};
 
+/// A subquery with more instants is refused.
+const INSTANTS_MAX: u128 = 1_000_000;
+
 /// What subqueries have made at which instant, by where they stand in memory: the next instant of the query looks at
 /// nearly the same ones.
 pub(super) type Made = HashMap<usize, BTreeMap<Timestamp, Rc<Vec<Point>>>>;
@@ -75,6 +78,9 @@ impl Evaluation<'_> {
             None => self.options.subquery_step,
         };
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+        if INSTANTS_MAX < length.as_millis() / u128::from(step.unsigned_abs()) {
+            return Err(EvalError::new(span, format!("a subquery has {INSTANTS_MAX} instants at most")));
+        }
         let start = end.at - length;
         let inner = |at| Moment { at, from: end.from - length, to: end.to };
         let mut rows: BTreeMap<Labels, Row> = BTreeMap::new();
@@ -83,7 +89,7 @@ impl Evaluation<'_> {
         let mut at = Timestamp::from_millis(first);
         self.forget(subquery, at);
         while at <= end.at {
-            for point in self.at_instant(subquery, inner(at))?.iter() {
+            for point in self.at_instant(subquery, inner(at), !now.is_once())?.iter() {
                 add(&mut rows, point, at, span)?;
             }
             at = Timestamp::from_millis(at.as_millis().saturating_add(step));
@@ -110,7 +116,12 @@ impl Evaluation<'_> {
     }
 
     /// What the subquery's expression gives at an instant.
-    fn at_instant(&self, subquery: &Subquery, moment: Moment) -> Result<Rc<Vec<Point>>, EvalError> {
+    fn at_instant(
+        &self,
+        subquery: &Subquery,
+        moment: Moment,
+        comes_again: bool,
+    ) -> Result<Rc<Vec<Point>>, EvalError> {
         let key = std::ptr::from_ref(subquery) as usize;
         if let Some(made) = self.made.borrow().get(&key).and_then(|made| made.get(&moment.at)) {
             return Ok(made.clone());
@@ -122,7 +133,9 @@ impl Evaluation<'_> {
         self.read(points.len());
         self.within_limits(subquery.span)?;
         let points = Rc::new(points);
-        self.made.borrow_mut().entry(key).or_default().insert(moment.at, points.clone());
+        if comes_again {
+            self.made.borrow_mut().entry(key).or_default().insert(moment.at, points.clone());
+        }
         Ok(points)
     }
 

@@ -60,6 +60,10 @@ fn an_evaluation_keeps_to_its_limits() {
         run("max_over_time(vector(1)[2h:1s])", 1000, false),
         Err("the expression reads too many samples".to_owned())
     );
+    assert_eq!(
+        run("max_over_time(vector(1)[100y:1ms])", 1000, false),
+        Err("a subquery has 1000000 instants at most".to_owned())
+    );
     assert_eq!(run("a", 100_000, true), Ok(()));
 }
 
