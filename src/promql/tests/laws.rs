@@ -38,7 +38,54 @@ fn at_ends(expr: &Expr, instants: &Instants) -> Expr {
     parse(&expr.to_string().replace("@ end()", &format!("@ {end}"))).unwrap()
 }
 
+fn any_histogram() -> impl Strategy<Value = Histogram> {
+    let number =
+        || prop::sample::select(vec![0.0, 1.0, 2.5, -1.0, 1e308, f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
+    let buckets = || {
+        let index = prop::sample::select(vec![i32::MIN, -7, -1, 0, 1, 2, 9, i32::MAX]);
+        prop::collection::btree_map(index, number(), 0..4).prop_map(|all| all.into_iter().collect::<Vec<_>>())
+    };
+    let schema = prop::sample::select(vec![0, 1, 3, -2, CUSTOM_SCHEMA, 1000, i32::MIN, i32::MAX]);
+    let reset = prop::sample::select(vec![Reset::Unknown, Reset::Reset, Reset::NotReset, Reset::Gauge]);
+    let bounds = prop::sample::select(vec![vec![], vec![1.0], vec![-5.0, 1.0, 5.0], vec![f64::NAN]]);
+    (schema, (number(), number(), number(), number()), buckets(), buckets(), bounds, reset).prop_map(
+        |(schema, (zero_threshold, zero_count, count, sum), positive, negative, bounds, reset)| Histogram {
+            schema,
+            zero_threshold,
+            zero_count,
+            count,
+            sum,
+            positive,
+            negative,
+            bounds,
+            reset,
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn no_histogram_is_too_odd(all in prop::collection::vec(any_histogram(), 2..6)) {
+        let mut loaded = Loaded::new();
+        let labels: Labels = [("__name__", "h")].into_iter().collect();
+        let sample = |(n, value): (usize, Histogram)| HistogramSample {
+            at: Timestamp::from_secs(10 * n as i64),
+            value: std::sync::Arc::new(value),
+        };
+        loaded.add_histograms(labels, all.into_iter().enumerate().map(sample).collect());
+        for text in [
+            "rate(h[1m])", "delta(h[1m])", "irate(h[1m])", "resets(h[1m])", "changes(h[1m])", "sum_over_time(h[1m])",
+            "avg_over_time(h[1m])", "h + h offset 10s", "h - h offset 10s", "h / 0", "h </ 1", "h >/ -1", "-h",
+            "histogram_quantile(0.3, h)", "histogram_quantile(0.9, h)", "histogram_fraction(-1, 3, h)",
+            "histogram_stddev(h)", "count_values(\"v\", h)", "increase(h[15s] smoothed)", "h offset 5s smoothed",
+            "increase(h[15s] anchored)", "histogram_count(increase(h[1m:5s]))", "sum(h or h offset 10s)",
+        ] {
+            let expr = parse_as(text, &Dialect::EVERYTHING).unwrap();
+            let _ = evaluate(&expr, &loaded, Timestamp::from_secs(30), &Options::default());
+        }
+    }
+
+
     #[test]
     fn any_text_is_read_or_refused_with_a_place_in_it(text in "[a-c0-9 (){}\\[\\],=~!<>+*/^@\"'\\\\.:#é-]{0,40}") {
         if let Err(error) = parse(&text) {

@@ -12,7 +12,7 @@ pub(in crate::promql) struct Bucket {
 
 /// The upper bound of bucket `index` in an exponential schema.
 pub(super) fn bound(schema: i32, index: i32) -> f64 {
-    let exponent = f64::from(index) * 2f64.powi(-schema);
+    let exponent = f64::from(index) * 2f64.powi(schema.saturating_neg());
     // The last bucket ends with the last number.
     if exponent == 1024.0 { f64::MAX } else { exponent.exp2() }
 }
@@ -107,6 +107,8 @@ mod tests {
         check(-2, 1, 16.0);
         check(0, 1024, f64::MAX);
         check(0, 1025, f64::INFINITY);
+        check(i32::MIN, 1, f64::INFINITY);
+        check(i32::MAX, 1, 1.0);
     }
 
     #[test]
