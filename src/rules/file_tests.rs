@@ -108,7 +108,7 @@ fn all_problems_of_a_file_are_told_at_once_each_with_its_place() {
 }
 
 #[test]
-fn an_expression_that_gives_no_numbers_is_refused() {
+fn an_expression_that_gives_no_numbers_or_always_fails_is_refused() {
     let text = "`expr` gives a string, and a rule needs a scalar or an instant vector (hint: write the expression \
                 without the quotes around it)";
     let range = "gives a range vector, and a rule needs a scalar or an instant vector (hint: put the range in a \
@@ -122,6 +122,11 @@ fn an_expression_that_gives_no_numbers_is_refused() {
         &[&format!("7:16: `breakdown` {range}")],
     );
     check("alert: A\nexpr: '1'", &[]);
+    check(
+        "record: a\nexpr: label_replace(up, 'x', '', 'y', '(')",
+        &["5:43: `expr`: invalid regular expression in label_replace(): `(`"],
+    );
+    check("record: a\nexpr: topk(1, up) and max_over_time(up[1h:] @ end())", &[]);
 }
 
 #[test]
