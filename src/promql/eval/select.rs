@@ -15,6 +15,7 @@ use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::eval::extended;
 use crate::promql::eval::stretch::{Owner, Stretch};
 use crate::promql::tree::ast::{Extension, RangeSelector, Selector};
+use crate::promql::tree::length::NOT_POSITIVE;
 use crate::promql::value::{Amount, EvalError, Histogram, Point, Reset};
 use crate::promql::{HistogramSample, Sample, Samples, SeriesId, Started};
 
@@ -227,7 +228,7 @@ impl Evaluation<'_> {
         let ms = length.millis(&self.query).map_err(|what| EvalError::new(span, what))?;
         match u64::try_from(ms) {
             Ok(ms @ 1..) => Ok(Duration::from_millis(ms)),
-            _ => Err(EvalError::new(span, "duration must be greater than 0")),
+            _ => Err(EvalError::new(span, NOT_POSITIVE)),
         }
     }
 }

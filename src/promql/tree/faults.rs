@@ -6,9 +6,11 @@
 //!
 //! Prometheus finds these when it evaluates. Rules ask while they load, since a rule that fails each time is no rule.
 
+use crate::model::Span;
 use crate::promql::error::ParseError;
 use crate::promql::tree::ast::{Aggregate, Call, Expr, Extension};
 use crate::promql::tree::functions::Function;
+use crate::promql::tree::length::{Length, Shift};
 
 impl Expr {
     /// The first thing in it that fails each evaluation.
@@ -16,10 +18,27 @@ impl Expr {
         let own = match self {
             Self::Call(call) => of_call(call),
             Self::Aggregate(aggregate) => of_aggregate(aggregate),
+            Self::Selector(selector) => of_lengths(None, None, &selector.shift, selector.span),
+            Self::Range(range) => of_lengths(Some(&range.range), None, &range.selector.shift, range.span),
+            Self::Subquery(subquery) => {
+                of_lengths(Some(&subquery.range), subquery.step.as_ref(), &subquery.shift, subquery.span)
+            }
             _ => None,
         };
         own.or_else(|| self.children().into_iter().find_map(Self::fault))
     }
+}
+
+/// Durations that can't be reckoned, or are none.
+fn of_lengths(
+    range: Option<&Length>,
+    step: Option<&Length>,
+    shift: &Shift,
+    span: Span,
+) -> Option<ParseError> {
+    let stretches = range.into_iter().chain(step).find_map(|length| length.fault(true));
+    let fault = stretches.or_else(|| shift.offset.fault(false));
+    fault.map(|what| ParseError::new(span, what))
 }
 
 /// The label that values go to.
@@ -109,6 +128,12 @@ mod tests {
             Some("invalid destination label name in label_replace(): ``"),
         );
         check("label_join(x, \"a\", \"-\", \"\")", Some("invalid source label name in label_join(): ``"));
+        check("x[5m - 5m]", Some("duration must be greater than 0"));
+        check("last_over_time(x[1h:-5m + 1m])", Some("duration must be greater than 0"));
+        check("x[1m / 0]", Some("a duration can't be divided by zero"));
+        check("x offset (1m % 0)", Some("a duration can't be divided by zero"));
+        check("x[1e9 * 1e9]", Some("this duration is too long"));
+        check("x[step()] offset -range()", None);
         check("count_values(\"\\xff\", x)", Some("invalid label name: `\u{fffd}`"));
     }
 }

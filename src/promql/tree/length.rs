@@ -13,6 +13,9 @@ use crate::promql::tree::operators::BinaryOp;
 /// The longest offset and range: a thousand years.
 pub(in crate::promql) const LENGTH_MAX: Duration = Duration::from_secs(1000 * 365 * 86_400);
 
+/// What is said of a stretch that is none.
+pub(in crate::promql) const NOT_POSITIVE: &str = "duration must be greater than 0";
+
 /// The instants that a query asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instants {
@@ -55,6 +58,20 @@ impl Length {
         match self {
             Self::Fixed(ms) => Ok(*ms),
             Self::Reckoned(reckoning) => millis(reckoning.seconds(query)?),
+        }
+    }
+
+    /// Why it fails in each query, where it does; `positive` ones must be more than nothing.
+    pub(in crate::promql) fn fault(&self, positive: bool) -> Option<&'static str> {
+        match self {
+            Self::Reckoned(reckoning) if reckoning.is_constant() => {
+                match self.millis(&Instants::one(Timestamp::default())) {
+                    Err(what) => Some(what),
+                    Ok(..=0) if positive => Some(NOT_POSITIVE),
+                    Ok(_) => None,
+                }
+            }
+            _ => None,
         }
     }
 
