@@ -1,4 +1,8 @@
-//! `fogsignal test scenarios`: lives through scenarios in virtual time and compares them with what they expect.
+//! `fogsignal test scenarios|rules`: lives through scenarios in virtual time, or runs unit tests of rules, and
+//! compares what comes of them with what they expect.
+
+mod junit;
+mod rules;
 
 use std::fs;
 use std::io::IsTerminal;
@@ -16,6 +20,8 @@ use crate::replay::{self, Played};
 pub enum TestCommand {
     /// Lives through scenarios (.scn) and compares what happens with what they expect.
     Scenarios(ScenarioArguments),
+    /// Runs unit tests of rules (as promtool's) and scripts of PromQL (.test).
+    Rules(rules::RuleArguments),
 }
 
 /// Which scenarios, and what to do with them.
@@ -44,7 +50,10 @@ enum Verdict {
 
 /// Tests, and says how each came out.
 pub fn test(command: TestCommand) -> anyhow::Result<ExitCode> {
-    let TestCommand::Scenarios(arguments) = command;
+    let arguments = match command {
+        TestCommand::Scenarios(arguments) => arguments,
+        TestCommand::Rules(arguments) => return rules::test(&arguments),
+    };
     let mut verdicts = Vec::new();
     for file in &arguments.files {
         let verdict = try_one(file, arguments.bless)?;
@@ -52,7 +61,7 @@ pub fn test(command: TestCommand) -> anyhow::Result<ExitCode> {
         verdicts.push((file.display().to_string(), verdict));
     }
     if let Some(path) = &arguments.junit {
-        fs::write(path, junit(&verdicts))
+        fs::write(path, report(&verdicts))
             .with_context(|| format!("`{}` cannot be written", path.display()))?;
     }
     let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, verdict)| is(verdict)).count();
@@ -103,39 +112,17 @@ fn tell(file: &Path, verdict: &Verdict) {
 }
 
 /// A report as CI systems read it.
-fn junit(verdicts: &[(String, Verdict)]) -> String {
-    let mut cases = String::new();
-    for (name, verdict) in verdicts {
-        let (tag, text) = match verdict {
-            Verdict::Same | Verdict::Blessed => {
-                cases
-                    .push_str(&format!("  <testcase classname=\"scenarios\" name=\"{}\"/>\n", escaped(name)));
-                continue;
-            }
-            Verdict::Differs(text) => ("failure", text),
-            Verdict::Unusable(text) => ("error", text),
-        };
-        cases.push_str(&format!(
-            "  <testcase classname=\"scenarios\" name=\"{}\">\n    <{tag}>{}</{tag}>\n  </testcase>\n",
-            escaped(name),
-            escaped(text)
-        ));
-    }
-    let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, verdict)| is(verdict)).count();
-    let failures = count(|verdict| matches!(verdict, Verdict::Differs(_)));
-    let errors = count(|verdict| matches!(verdict, Verdict::Unusable(_)));
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"scenarios\" tests=\"{}\" \
-         failures=\"{failures}\" errors=\"{errors}\">\n{cases}</testsuite>\n",
-        verdicts.len()
-    )
-}
-
-/// Text for XML: characters that it cannot hold are left out.
-fn escaped(text: &str) -> String {
-    let kept = |c: char| matches!(c, '\n' | '\t' | ' '..);
-    let text: String = text.chars().filter(|c| kept(*c)).collect();
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn report(verdicts: &[(String, Verdict)]) -> String {
+    let cases = verdicts.iter().map(|(name, verdict)| junit::Case {
+        class: "scenarios",
+        name,
+        outcome: match verdict {
+            Verdict::Same | Verdict::Blessed => junit::Outcome::Passed,
+            Verdict::Differs(text) => junit::Outcome::Failed(text.clone()),
+            Verdict::Unusable(text) => junit::Outcome::Unusable(text.clone()),
+        },
+    });
+    junit::report("scenarios", &cases.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -148,7 +135,7 @@ mod tests {
             ("a.scn".to_owned(), Verdict::Same),
             ("b.scn".to_owned(), Verdict::Differs("- \"x\" <y>\u{1b}".to_owned())),
         ];
-        let report = junit(&verdicts);
+        let report = report(&verdicts);
         assert!(report.contains("tests=\"2\" failures=\"1\" errors=\"0\""), "{report}");
         assert!(report.contains("<failure>- &quot;x&quot; &lt;y&gt;</failure>"), "{report}");
     }

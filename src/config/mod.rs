@@ -24,7 +24,7 @@ mod selector;
 mod settings;
 mod tree;
 
-pub use files::{Disk, Files};
+pub use files::{Disk, Files, expand};
 pub use load::{Sources, check_rules, load, load_with};
 pub use reload::{Changes, changes};
 pub use settings::{Config, ServerSettings};

@@ -93,6 +93,15 @@ impl Loaded {
         }
     }
 
+    /// Adds what a rule recorded, unless the series has a sample of that time or a later one: what is written stays.
+    pub fn record(&mut self, labels: Labels, sample: Sample) {
+        let series = self.series(labels);
+        let last = series.histograms.last().map(|last| last.at).max(series.floats.last().map(|last| last.at));
+        if last.is_none_or(|last| last < sample.at) {
+            series.floats.push(sample);
+        }
+    }
+
     /// Says when the counters behind samples began, in the order of the samples' times.
     pub fn add_starts(&mut self, labels: Labels, starts: Vec<Started>) {
         self.series(labels).starts.extend(starts);

@@ -11,6 +11,7 @@ mod error;
 mod eval;
 mod loaded;
 mod notation;
+mod script;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ mod value;
 pub use error::ParseError;
 pub use eval::{evaluate, evaluate_range, evaluate_vector, evaluate_within};
 pub use loaded::Loaded;
-pub use notation::{parse_series, split_series};
+pub use notation::{parse_series, read_series, split_series};
+pub use script::{Evaluated, ScriptError, Unspoken, run_script};
 pub use source::{
     Feed, HistogramSample, Origin, Presence, Recorded, Sample, Samples, SeriesId, Source, Started,
 };

@@ -32,7 +32,10 @@ pub fn parse_series(text: &str, step: Duration) -> Result<(Labels, Vec<Sample>),
 }
 
 /// As `parse_series`, with native histograms.
-pub(super) fn read_series(text: &str, step: Duration) -> Result<(Labels, Vec<(Timestamp, Amount)>), String> {
+///
+/// # Errors
+/// Where the text is no series.
+pub fn read_series(text: &str, step: Duration) -> Result<(Labels, Vec<(Timestamp, Amount)>), String> {
     let (head, values) = split_series(text);
     let labels = parse_labels(head.trim())?;
     let step_ms = i64::try_from(step.as_millis()).map_err(|_| "the step is too long".to_owned())?;

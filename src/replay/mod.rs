@@ -18,6 +18,7 @@ mod laws;
 mod ledger;
 mod process;
 mod report;
+pub mod rule_tests;
 mod run;
 mod sink;
 mod targets;

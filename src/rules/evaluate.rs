@@ -86,7 +86,7 @@ pub fn evaluate(
     let window = rule.expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default();
     let judge = Judge::new(source, window, seen_at);
     match &rule.kind {
-        RuleKind::Record => record(rule, group, source, seen_at, &judge),
+        RuleKind::Record => record(rule, group, source, seen_at, context, &judge),
         RuleKind::Alert(watch) | RuleKind::Detect(watch) => {
             let evaluation = Evaluation { rule, watch, group, alerts, source, seen_at, at, context, judge };
             evaluation.run()
@@ -99,9 +99,10 @@ pub(super) fn query(
     rule: &Rule,
     source: &dyn Source,
     at: Timestamp,
+    context: &Context,
     track_feeds: bool,
 ) -> Result<Vec<Element>, String> {
-    let options = Options { track_feeds, ..Options::default() };
+    let options = Options { track_feeds, subquery_step: context.default_interval, ..Options::default() };
     promql::evaluate_vector(&rule.expr, source, at, &options).map_err(|error| error.to_string())
 }
 
@@ -121,8 +122,15 @@ fn data<'e>(element: &'e Element, context: &'e Context) -> TemplateData<'e> {
     TemplateData { labels: &element.labels, external_labels: &context.external_labels, value: element.value }
 }
 
-fn record(rule: &Rule, group: &Group, source: &dyn Source, at: Timestamp, judge: &Judge<'_>) -> Outcome {
-    let elements = match query(rule, source, at, true) {
+fn record(
+    rule: &Rule,
+    group: &Group,
+    source: &dyn Source,
+    at: Timestamp,
+    context: &Context,
+    judge: &Judge<'_>,
+) -> Outcome {
+    let elements = match query(rule, source, at, context, true) {
         Ok(elements) => elements,
         Err(why) => return Outcome::failed(why),
     };
@@ -250,9 +258,9 @@ impl Evaluation<'_> {
     /// needs them.
     fn elements(&self) -> Result<Vec<(Labels, Element)>, String> {
         let has_alert = self.alerts.of_rule(&self.rule.id).any(|row| !is_over(&row.state));
-        let mut elements = query(self.rule, self.source, self.seen_at, has_alert)?;
+        let mut elements = query(self.rule, self.source, self.seen_at, self.context, has_alert)?;
         if !has_alert && elements.iter().any(|element| self.watch.ladder.begins(Some(element.value))) {
-            elements = query(self.rule, self.source, self.seen_at, true)?;
+            elements = query(self.rule, self.source, self.seen_at, self.context, true)?;
         }
         let labelled = |element| (alert_labels(self.rule, &element, self.context), element);
         let mut elements: Vec<(Labels, Element)> = elements.into_iter().map(labelled).collect();

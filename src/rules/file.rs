@@ -28,7 +28,7 @@ const ON_MISSING_ANNOTATION: &str = "fogsignal_on_missing";
 /// The groups of a file, and what is wrong with it. Where a problem is an error the file can't be used as a
 /// whole, though what is right of it is given.
 pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Problems) {
-    let mut reader = Reader::new(file, text);
+    let mut reader = Reader::new(file, text, context.unknown_keys);
     let document = match yaml::parse(text) {
         Ok(document) => document,
         Err(error) => {

@@ -22,8 +22,22 @@ pub struct Context {
     pub query_offset: Duration,
     /// `global.external_labels`, for templates; they are not added to alerts.
     pub external_labels: Labels,
+    /// Where people reach us, for templates (`$externalURL`).
+    pub external_url: String,
+    /// What is done about keys of rule files that nobody knows.
+    pub unknown_keys: UnknownKeys,
     /// `incidents.eta_window`: how long a backlog is watched to tell where it goes.
     pub eta_window: Duration,
+}
+
+/// What is done about keys of rule files that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownKeys {
+    /// Each is an error.
+    #[default]
+    Refuse,
+    /// They are for somebody else.
+    Ignore,
 }
 
 impl Default for Context {
@@ -34,6 +48,8 @@ impl Default for Context {
             default_interval: Duration::from_mins(1),
             query_offset: Duration::ZERO,
             external_labels: Labels::empty(),
+            external_url: String::new(),
+            unknown_keys: UnknownKeys::Refuse,
             eta_window: Duration::from_mins(30),
         }
     }

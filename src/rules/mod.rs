@@ -31,7 +31,7 @@ pub use evaluate::{Outcome, evaluate};
 pub use explain::{Explained, Share};
 pub use file::load;
 pub use ladder::OnMissing;
-pub use mapping::{Context, Mapping};
+pub use mapping::{Context, Mapping, UnknownKeys};
 pub use recall::recall;
 pub use rule::{Breakdown, Group, Rule, RuleKind, Watch, unique_ids};
 pub use sighting::{Sighting, SightingKind, Sightings, look};

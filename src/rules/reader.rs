@@ -12,6 +12,7 @@ use crate::model::yaml::{Content, Node, Scalar};
 use crate::model::{Place, Problem, Problems, Span, parse_duration, parse_value, suggest};
 use crate::promql::{self, Expr};
 
+use super::UnknownKeys;
 use super::template::Template;
 
 /// Reads nodes of one file.
@@ -19,6 +20,7 @@ pub(super) struct Reader<'a> {
     pub(super) file: &'a Arc<str>,
     text: &'a str,
     pub(super) problems: Problems,
+    unknown_keys: UnknownKeys,
 }
 
 /// The entries of a mapping, each of which is to be taken once.
@@ -60,8 +62,8 @@ impl<'n> Fields<'n> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Arc<str>, text: &'a str) -> Self {
-        Self { file, text, problems: Problems::new() }
+    pub(super) fn new(file: &'a Arc<str>, text: &'a str, unknown_keys: UnknownKeys) -> Self {
+        Self { file, text, problems: Problems::new(), unknown_keys }
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
@@ -106,6 +108,9 @@ impl<'a> Reader<'a> {
 
     /// Notes every key that nobody took.
     pub(super) fn finish(&mut self, fields: &Fields<'_>, what: &str) {
+        if self.unknown_keys == UnknownKeys::Ignore {
+            return;
+        }
         for (key, _) in &fields.entries {
             if fields.taken.contains(&key.value.as_str()) {
                 continue;

@@ -31,7 +31,7 @@ pub fn recall(
     let mut values: BTreeMap<AlertKey, Vec<(Timestamp, f64)>> = BTreeMap::new();
     for at in instants(rule.history, group.interval, until) {
         // An instant at which the rule failed is one of which nothing is known.
-        let elements = query(rule, source, at - group.query_offset, false).unwrap_or_default();
+        let elements = query(rule, source, at - group.query_offset, context, false).unwrap_or_default();
         if ELEMENTS_MAX < elements.len() {
             return BTreeMap::new();
         }

@@ -24,7 +24,7 @@ use crate::config::raw::{At, Count, Entries, RawConfig, RawGlobal, RawServer, Re
 use crate::config::settings::{Config, ServerSettings};
 use crate::config::tree::Where;
 use crate::model::{Labels, Secret, SecretSource, format_duration};
-use crate::rules::Context as RuleContext;
+use crate::rules::{Context as RuleContext, UnknownKeys};
 
 /// Checks all sections; problems go to the reader. What comes from rule files is left empty: their patterns are given
 /// as written, with their places.
@@ -37,6 +37,7 @@ pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) ->
     let mut incidents = incidents::settings(raw.incidents, &graph, &sinks, &cx);
     let escalation = raw.escalation.unwrap_or_default();
     let escalation = escalation::policies(escalation, &graph, &sinks, &mut incidents.settings, &cx);
+    let server = server(raw.server, &cx);
     let config = Config {
         jobs: scrape::jobs(raw.scrape_configs.unwrap_or_default(), &global, &cx),
         evaluation_interval: global.evaluation_interval,
@@ -46,13 +47,15 @@ pub fn check(raw: RawConfig, base: &Path, files: &dyn Files, reader: &Reader) ->
             default_interval: global.evaluation_interval,
             query_offset: global.rule_query_offset,
             external_labels: global.external_labels,
+            external_url: server.external_url.clone().unwrap_or_default(),
+            unknown_keys: UnknownKeys::Refuse,
             eta_window: incidents.settings.eta_window,
         },
         graph,
         incidents: incidents.settings,
         escalation,
         sinks: sinks.checked,
-        server: server(raw.server, &cx),
+        server,
         data_dir: raw.data_dir.map(|dir| cx.data_dir(&dir)).unwrap_or_default(),
         groups: Vec::new(),
         sources: incidents.sources.into_iter().chain(definitions.sources).collect(),
