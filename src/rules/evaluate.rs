@@ -107,8 +107,14 @@ pub(super) fn query(
 }
 
 /// The labels of the alert that an element is, or could become.
-pub(super) fn alert_labels(rule: &Rule, element: &Element, context: &Context) -> Labels {
-    let data = data(element, context);
+pub(super) fn alert_labels(
+    rule: &Rule,
+    element: &Element,
+    source: &dyn Source,
+    at: Timestamp,
+    context: &Context,
+) -> Labels {
+    let data = data(element, source, at, context);
     let mut labels = element.labels.edit();
     labels.put(METRIC_NAME, "");
     for (name, template) in &rule.labels {
@@ -118,8 +124,22 @@ pub(super) fn alert_labels(rule: &Rule, element: &Element, context: &Context) ->
     labels.build()
 }
 
-fn data<'e>(element: &'e Element, context: &'e Context) -> TemplateData<'e> {
-    TemplateData { labels: &element.labels, external_labels: &context.external_labels, value: element.value }
+/// What templates may speak of. What they ask is asked as of `at`, also where the rule looks further back.
+fn data<'e>(
+    element: &'e Element,
+    source: &'e dyn Source,
+    at: Timestamp,
+    context: &'e Context,
+) -> TemplateData<'e> {
+    TemplateData {
+        labels: &element.labels,
+        external_labels: &context.external_labels,
+        external_url: &context.external_url,
+        value: element.value,
+        source: Some(source),
+        at,
+        subquery_step: context.default_interval,
+    }
 }
 
 fn record(
@@ -262,7 +282,8 @@ impl Evaluation<'_> {
         if !has_alert && elements.iter().any(|element| self.watch.ladder.begins(Some(element.value))) {
             elements = query(self.rule, self.source, self.seen_at, self.context, true)?;
         }
-        let labelled = |element| (alert_labels(self.rule, &element, self.context), element);
+        let labelled =
+            |element| (alert_labels(self.rule, &element, self.source, self.at, self.context), element);
         let mut elements: Vec<(Labels, Element)> = elements.into_iter().map(labelled).collect();
         elements.sort_by(|(one, _), (other, _)| one.cmp(other));
         if elements.windows(2).any(|pair| pair[0].0 == pair[1].0) {
@@ -274,7 +295,7 @@ impl Evaluation<'_> {
     }
 
     fn data<'e>(&'e self, element: &'e Element) -> TemplateData<'e> {
-        data(element, self.context)
+        data(element, self.source, self.at, self.context)
     }
 
     /// Moves one alert, and says whether there is one that is pending or counts as firing.

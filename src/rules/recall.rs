@@ -36,7 +36,8 @@ pub fn recall(
             return BTreeMap::new();
         }
         for element in elements.iter().filter(|element| element.value.is_finite()) {
-            let key = AlertKey { rule: rule.id.clone(), labels: alert_labels(rule, element, context) };
+            let labels = alert_labels(rule, element, source, at, context);
+            let key = AlertKey { rule: rule.id.clone(), labels };
             let values = values.entry(key).or_default();
             // Of two elements with the same labels the rule makes an error; here the first stands.
             if values.last().is_none_or(|(last, _)| *last < at) {

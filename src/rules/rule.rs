@@ -92,6 +92,15 @@ pub struct Breakdown {
 }
 
 impl Rule {
+    /// The templates of its labels, annotations and whatever else is told of its alerts.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let told = self.watch().into_iter().flat_map(|watch| {
+            let annotations = watch.annotations.iter().map(|(_, template)| template);
+            annotations.chain(&watch.incident_key).chain(&watch.public_cause)
+        });
+        self.labels.iter().map(|(_, template)| template).chain(told)
+    }
+
     /// What it watches, where it is no recording rule.
     pub fn watch(&self) -> Option<&Watch> {
         match &self.kind {
@@ -114,14 +123,15 @@ impl Watch {
 }
 
 impl Group {
-    /// What its rules need to be kept for them: expressions and breakdowns, seen from `query_offset` ago, and what a
-    /// backlog was.
+    /// What its rules need to be kept for them: expressions and breakdowns, seen from `query_offset` ago, what a
+    /// backlog was, and what templates ask in so many words.
     pub fn demands(&self) -> Vec<Demand> {
         let demands = self.rules.iter().flat_map(|rule| {
             let breakdown = rule.watch().and_then(|watch| watch.breakdown.as_ref());
             let own = rule.expr.demand().into_iter();
             let own = own.map(|demand| Demand { look_back: demand.look_back + rule.history, ..demand });
-            own.chain(breakdown.into_iter().flat_map(Breakdown::demands))
+            let asked = rule.templates().flat_map(Template::queries).flat_map(|expr| expr.demand());
+            own.chain(breakdown.into_iter().flat_map(Breakdown::demands)).chain(asked)
         });
         demands.map(|demand| Demand { look_back: demand.look_back + self.query_offset, ..demand }).collect()
     }

@@ -4,6 +4,9 @@
 //! Out:  the text, with Go's own words for a verb that does not fit (`%!d(float64=1.5)`).
 //! Not:  no `*` widths and no `[n]` indexes; those and rarer verbs are errors that name themselves.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::model::Labels;
 
 /// A value in a template.
@@ -14,6 +17,18 @@ pub(super) enum GoValue {
     Int(i64),
     Bool(bool),
     Map(Labels),
+    /// What `query` gives.
+    List(Arc<[GoValue]>),
+    /// An element of it.
+    Sample(Arc<(Labels, f64)>),
+    /// What `args` gives.
+    Args(BTreeMap<String, GoValue>),
+    /// A time, in nanoseconds since the epoch.
+    Time(i64),
+    /// A length of time, in nanoseconds.
+    Length(i64),
+    /// All that a template may speak of.
+    Data,
     Nil,
 }
 
@@ -26,6 +41,12 @@ impl GoValue {
             Self::Int(_) => "int",
             Self::Bool(_) => "bool",
             Self::Map(_) => "map[string]string",
+            Self::List(_) => "template.queryResult",
+            Self::Sample(_) => "*template.sample",
+            Self::Args(_) => "map[string]interface {}",
+            Self::Time(_) => "*time.Time",
+            Self::Length(_) => "*time.Duration",
+            Self::Data => "struct",
             Self::Nil => "<nil>",
         }
     }
@@ -42,9 +63,59 @@ impl GoValue {
                     labels.iter().map(|(name, value)| format!("{name}:{value}")).collect();
                 format!("map[{}]", pairs.join(" "))
             }
+            Self::List(items) => {
+                let items: Vec<String> = items.iter().map(Self::show).collect();
+                format!("[{}]", items.join(" "))
+            }
+            Self::Sample(sample) => {
+                let (labels, value) = (Self::Map(sample.0.clone()), Self::Float(sample.1));
+                format!("{{{} {}}}", labels.show(), value.show())
+            }
+            Self::Args(args) => {
+                let pairs: Vec<String> =
+                    args.iter().map(|(name, value)| format!("{name}:{}", value.show())).collect();
+                format!("map[{}]", pairs.join(" "))
+            }
+            Self::Time(nanoseconds) => super::moments::time_text(*nanoseconds),
+            Self::Length(nanoseconds) => super::moments::length_text(*nanoseconds),
+            Self::Data => "{Labels ExternalLabels ExternalURL Value}".to_owned(),
             Self::Nil => "<nil>".to_owned(),
         }
     }
+
+    /// Whether Go's templates take it for true: what is neither zero nor empty.
+    pub(super) fn is_true(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::Float(value) => *value != 0.0,
+            Self::Int(value) => *value != 0,
+            Self::Bool(value) => *value,
+            Self::Map(labels) => !labels.is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Args(args) => !args.is_empty(),
+            Self::Sample(_) | Self::Time(_) | Self::Length(_) | Self::Data => true,
+            Self::Nil => false,
+        }
+    }
+}
+
+/// Go's `fmt.Sprint`: a blank between two values neither of which is a text.
+pub(super) fn print(values: &[GoValue]) -> String {
+    let mut out = String::new();
+    for (nth, value) in values.iter().enumerate() {
+        let is_text = |value: &GoValue| matches!(value, GoValue::Text(_));
+        if 0 < nth && !is_text(value) && !is_text(&values[nth - 1]) {
+            out.push(' ');
+        }
+        out.push_str(&value.show());
+    }
+    out
+}
+
+/// Go's `fmt.Sprintln`.
+pub(super) fn println(values: &[GoValue]) -> String {
+    let shown: Vec<String> = values.iter().map(GoValue::show).collect();
+    format!("{}\n", shown.join(" "))
 }
 
 /// `NaN` and the infinities, which no verb writes otherwise.
@@ -164,6 +235,7 @@ struct Directive {
     plus: bool,
     zero: bool,
     space: bool,
+    sharp: bool,
     width: Option<usize>,
     precision: Option<usize>,
     verb: char,
@@ -171,7 +243,6 @@ struct Directive {
 
 /// Wider than any line that a person reads; a width or precision beyond it is a mistake.
 const WIDTH_MAX: usize = 1000;
-const VERBS: &str = "vsdfFeEgGqxXtTbo";
 
 /// The directive that `rest`, the text behind a `%`, begins with, and its length.
 fn directive(rest: &str) -> Result<(Directive, usize), String> {
@@ -183,7 +254,7 @@ fn directive(rest: &str) -> Result<(Directive, usize), String> {
             '+' => found.plus = true,
             '0' => found.zero = true,
             ' ' => found.space = true,
-            '#' => return Err("printf's flag `#` is not supported yet".to_owned()),
+            '#' => found.sharp = true,
             _ => break,
         }
         chars.next();
@@ -210,10 +281,7 @@ fn directive(rest: &str) -> Result<(Directive, usize), String> {
         None => Err("printf's format ends within a verb".to_owned()),
         Some((_, '*')) => Err("a width of `*` in printf is not supported yet".to_owned()),
         Some((_, '[')) => Err("argument indexes in printf are not supported yet".to_owned()),
-        Some((at, verb)) if verb == '%' || VERBS.contains(verb) => {
-            Ok((Directive { verb, ..found }, at + verb.len_utf8()))
-        }
-        Some((_, verb)) => Err(format!("printf's verb `%{verb}` is not supported yet")),
+        Some((at, verb)) => Ok((Directive { verb, ..found }, at + verb.len_utf8())),
     }
 }
 
@@ -260,6 +328,7 @@ impl Directive {
     fn write(&self, value: &GoValue) -> String {
         let body = match (self.verb, value) {
             ('T', value) => Some(self.text(value.type_name())),
+            ('v', GoValue::Text(text)) if self.sharp => Some(quote(text)),
             ('v' | 's', GoValue::Text(text)) => Some(self.text(text)),
             ('q', GoValue::Text(text)) => Some(quote(&self.text(text))),
             ('x', GoValue::Text(text)) => Some(text.bytes().map(|byte| format!("{byte:02x}")).collect()),
@@ -267,7 +336,17 @@ impl Directive {
             (_, GoValue::Float(value)) => self.float(*value).map(|text| self.signed(&text)),
             (_, GoValue::Int(value)) => self.integer(*value).map(|text| self.signed(&text)),
             ('v' | 't', GoValue::Bool(value)) => Some(value.to_string()),
-            ('v' | 's', GoValue::Map(_)) | ('v', GoValue::Nil) => Some(value.show()),
+            ('v', GoValue::Nil) => Some(value.show()),
+            (
+                'v' | 's',
+                GoValue::Map(_)
+                | GoValue::List(_)
+                | GoValue::Sample(_)
+                | GoValue::Args(_)
+                | GoValue::Time(_)
+                | GoValue::Length(_)
+                | GoValue::Data,
+            ) => Some(value.show()),
             _ => None,
         };
         match body {
@@ -304,6 +383,16 @@ impl Directive {
         let size = value.unsigned_abs();
         let digits = match self.verb {
             'v' | 'd' => size.to_string(),
+            'x' if self.sharp => format!("0x{size:x}"),
+            'X' if self.sharp => format!("0X{size:X}"),
+            'o' if self.sharp => format!("0{size:o}"),
+            'O' => format!("0o{size:o}"),
+            'c' => return char::from_u32(u32::try_from(value).unwrap_or(u32::MAX)).map(String::from),
+            'U' => return Some(format!("U+{size:04X}")),
+            'q' => {
+                let c = char::from_u32(u32::try_from(value).unwrap_or(u32::MAX)).unwrap_or('\u{fffd}');
+                return Some(format!("'{c}'"));
+            }
             'x' => format!("{size:x}"),
             'X' => format!("{size:X}"),
             'o' => format!("{size:o}"),

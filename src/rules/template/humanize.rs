@@ -9,7 +9,7 @@ use crate::model::{Timestamp, parse_value};
 use super::go_format::{GoValue, four_digits};
 
 /// A number, or a text that is one.
-fn number(value: &GoValue) -> Result<f64, String> {
+pub(super) fn number(value: &GoValue) -> Result<f64, String> {
     match value {
         GoValue::Float(value) => Ok(*value),
         GoValue::Int(value) => Ok(*value as f64),

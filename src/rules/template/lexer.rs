@@ -35,6 +35,11 @@ pub(super) enum Word {
     Pipe,
     Open,
     Close,
+    Comma,
+    /// `:=`
+    Declare,
+    /// `=`
+    Assign,
 }
 
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -142,6 +147,9 @@ fn word(rest: &str, c: char) -> Result<(Word, usize), (usize, String)> {
         '|' => Ok((Word::Pipe, 1)),
         '(' => Ok((Word::Open, 1)),
         ')' => Ok((Word::Close, 1)),
+        ',' => Ok((Word::Comma, 1)),
+        ':' if rest.starts_with(":=") => Ok((Word::Declare, 2)),
+        '=' => Ok((Word::Assign, 1)),
         '"' | '`' | '\'' => {
             let len = quoted_len(rest).unwrap_or(rest.len());
             let value =
@@ -155,10 +163,6 @@ fn word(rest: &str, c: char) -> Result<(Word, usize), (usize, String)> {
         '$' => {
             let name_len = 1 + name_len(&rest[1..]);
             let (fields, fields_len) = fields(&rest[name_len..]);
-            let after = rest[name_len + fields_len..].trim_start_matches(BLANKS);
-            if after.starts_with(":=") || after.starts_with('=') || after.starts_with(',') {
-                return Err((name_len, "setting a variable in a template is not supported yet".to_owned()));
-            }
             Ok((Word::Variable(rest[..name_len].to_owned(), fields), name_len + fields_len))
         }
         c if c.is_alphabetic() || c == '_' => {
@@ -166,7 +170,7 @@ fn word(rest: &str, c: char) -> Result<(Word, usize), (usize, String)> {
             let word = match &rest[..len] {
                 "true" => Word::Literal(GoValue::Bool(true)),
                 "false" => Word::Literal(GoValue::Bool(false)),
-                "nil" => return Err((len, "`nil` is not a value to print".to_owned())),
+                "nil" => Word::Literal(GoValue::Nil),
                 name => Word::Name(name.to_owned()),
             };
             Ok((word, len))

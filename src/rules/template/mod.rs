@@ -1,19 +1,30 @@
 //! Go templates, as Prometheus's rule files use them in labels and annotations.
 //!
-//! In:   a template's text at load; labels and a value at evaluation.
+//! In:   a template's text at load; labels, a value, and what can be asked at evaluation.
 //! Out:  a checked template, or what is wrong and where; the rendered text.
-//! Not:  no control flow and no queries yet: each is an error at load that names it.
+//! Not:  no clock: `now` is the instant of the evaluation.
 //!
-//! A template is text with `{{ … }}` in it: a pipeline of values and functions, each fed to the next.
+//! A template is text with `{{ … }}` in it: a pipeline of values and functions, each fed to the next, or a word that
+//! decides what follows. `lexer` cuts it, `parser` makes a tree of it, `run` goes through that.
 
+mod functions;
 mod go_format;
 mod humanize;
 mod lexer;
+mod moments;
+mod parser;
+mod run;
+mod tree;
 
-use crate::model::{Labels, Span, suggest};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::model::{Labels, Span, Timestamp};
+use crate::promql::{self, Expr, Source};
+
+use functions::Function;
 use go_format::GoValue;
-use lexer::{Token, Word};
+use tree::{Block, Node, Operand, Pipeline};
 
 /// What is wrong in a template, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,399 +48,114 @@ impl TemplateError {
 /// A checked template.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
-    pieces: Vec<Piece>,
+    root: Block,
+    /// What `define` and `block` name.
+    defined: BTreeMap<String, Block>,
 }
 
 /// What a template may speak of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct TemplateData<'a> {
     /// The labels of the result, `__name__` among them.
     pub(super) labels: &'a Labels,
     /// `global.external_labels`
     pub(super) external_labels: &'a Labels,
+    /// `server.external_url`
+    pub(super) external_url: &'a str,
     /// The value of the result.
     pub(super) value: f64,
+    /// What `query` asks; `None` where there is nothing to ask.
+    pub(super) source: Option<&'a dyn Source>,
+    /// The instant of the evaluation.
+    pub(super) at: Timestamp,
+    /// How far apart the instants of a subquery are that does not say so.
+    pub(super) subquery_step: Duration,
 }
-
-#[derive(Debug, Clone, PartialEq)]
-enum Piece {
-    Text(String),
-    Action(Pipeline),
-}
-
-/// Commands, each fed to the next as its last argument.
-type Pipeline = Vec<Command>;
-
-/// A function with its arguments, or one value.
-#[derive(Debug, Clone, PartialEq)]
-struct Command {
-    first: Operand,
-    arguments: Vec<Operand>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Operand {
-    Literal(GoValue),
-    /// `.`, `$`, `$labels`, … and the fields behind it.
-    Path(Root, Vec<String>),
-    Function(Function),
-    /// `( … )` and the fields behind it.
-    Group(Pipeline, Vec<String>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Root {
-    Data,
-    Labels,
-    ExternalLabels,
-    Value,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Function {
-    Printf,
-    Index,
-    Humanize,
-    Humanize1024,
-    HumanizeDuration,
-    HumanizePercentage,
-    HumanizeTimestamp,
-}
-
-const FUNCTIONS: [(&str, Function); 7] = [
-    ("printf", Function::Printf),
-    ("index", Function::Index),
-    ("humanize", Function::Humanize),
-    ("humanize1024", Function::Humanize1024),
-    ("humanizeDuration", Function::HumanizeDuration),
-    ("humanizePercentage", Function::HumanizePercentage),
-    ("humanizeTimestamp", Function::HumanizeTimestamp),
-];
-
-/// Words of Go's templates and functions of Prometheus's that we know of and do not do yet.
-const NOT_YET: [&str; 50] = [
-    "range",
-    "if",
-    "else",
-    "end",
-    "with",
-    "define",
-    "template",
-    "block",
-    "break",
-    "continue",
-    "and",
-    "or",
-    "not",
-    "len",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "html",
-    "js",
-    "call",
-    "slice",
-    "print",
-    "println",
-    "urlquery",
-    "query",
-    "first",
-    "value",
-    "label",
-    "strvalue",
-    "args",
-    "reReplaceAll",
-    "safeHtml",
-    "match",
-    "title",
-    "toUpper",
-    "toLower",
-    "graphLink",
-    "tableLink",
-    "sortByLabel",
-    "stripPort",
-    "stripDomain",
-    "toTime",
-    "toDuration",
-    "now",
-    "pathPrefix",
-    "externalURL",
-    "parseDuration",
-];
-
-/// `( … )` may be nested this deep.
-const DEPTH_MAX: usize = 50;
 
 impl Template {
     /// Checks a template.
     ///
     /// # Errors
-    /// The first thing that is wrong or not supported yet.
+    /// The first thing that is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut pieces = Vec::new();
-        for piece in lexer::split(text)? {
-            match piece {
-                lexer::Piece::Text(text) if text.is_empty() => {}
-                lexer::Piece::Text(text) => pieces.push(Piece::Text(text)),
-                lexer::Piece::Action(span) => {
-                    let tokens = lexer::tokens(text, span)?;
-                    let mut parser = Parser { tokens: &tokens, at: 0, end: span.end, depth: 0 };
-                    let pipeline = parser.pipeline()?;
-                    if let Some(token) = parser.peek() {
-                        return Err(TemplateError::new(token.span, "unexpected `)`"));
-                    }
-                    pieces.push(Piece::Action(pipeline));
-                }
-            }
-        }
-        Ok(Self { pieces })
+        let parser::Parsed { root, defined } = parser::parse(text)?;
+        Ok(Self { root, defined })
     }
 
     /// A text as it is, whatever it holds.
     pub(super) fn plain(text: &str) -> Self {
-        Self { pieces: vec![Piece::Text(text.to_owned())] }
+        Self { root: vec![Node::Text(text.to_owned())], defined: BTreeMap::new() }
     }
 
     /// The text alone, without its actions.
     pub(super) fn plain_text(&self) -> String {
-        let texts = self.pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => text.as_str(),
-            Piece::Action(_) => "",
+        let texts = self.root.iter().map(|node| match node {
+            Node::Text(text) => text.as_str(),
+            _ => "",
         });
         texts.collect()
     }
 
+    /// What it asks in so many words. A query that is put together as it runs is not among them.
+    pub(super) fn queries(&self) -> Vec<Expr> {
+        let mut texts: Vec<String> = Vec::new();
+        let mut visit = |pipeline: &Pipeline| texts.extend(asked(pipeline));
+        tree::pipelines(&self.root, &mut visit);
+        self.defined.values().for_each(|block| tree::pipelines(block, &mut visit));
+        texts.iter().filter_map(|text| promql::parse(text).ok()).collect()
+    }
+
     /// The text for `data`. What cannot be said is said in its place, as Prometheus does it.
     pub(super) fn render(&self, data: &TemplateData<'_>) -> String {
-        self.try_render(data).unwrap_or_else(|error| format!("<error expanding template: {error}>"))
-    }
-
-    fn try_render(&self, data: &TemplateData<'_>) -> Result<String, String> {
-        let mut out = String::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Action(pipeline) => match run(pipeline, data)? {
-                    GoValue::Nil => out.push_str("<no value>"),
-                    value => out.push_str(&value.show()),
-                },
-            }
-        }
-        Ok(out)
+        run::run(&self.root, &self.defined, data)
+            .unwrap_or_else(|error| format!("<error expanding template: {error}>"))
     }
 }
 
-fn run(pipeline: &[Command], data: &TemplateData<'_>) -> Result<GoValue, String> {
-    let mut piped = None;
-    for command in pipeline {
-        let mut arguments =
-            command.arguments.iter().map(|word| evaluate(word, data)).collect::<Result<Vec<_>, _>>()?;
-        piped = Some(match command.first {
-            Operand::Function(function) => {
-                arguments.extend(piped);
-                call(function, &arguments)?
-            }
-            // The parser lets arguments stand behind functions only.
-            ref value => evaluate(value, data)?,
-        });
-    }
-    Ok(piped.unwrap_or(GoValue::Nil))
-}
-
-fn evaluate(operand: &Operand, data: &TemplateData<'_>) -> Result<GoValue, String> {
-    match operand {
-        Operand::Literal(value) => Ok(value.clone()),
-        Operand::Function(function) => call(*function, &[]),
-        Operand::Group(pipeline, fields) => fields_of(run(pipeline, data)?, fields),
-        Operand::Path(root, fields) => match (root, fields.as_slice()) {
-            (Root::Labels, fields) => fields_of(GoValue::Map(data.labels.clone()), fields),
-            (Root::ExternalLabels, fields) => fields_of(GoValue::Map(data.external_labels.clone()), fields),
-            (Root::Value, fields) => fields_of(GoValue::Float(data.value), fields),
-            (Root::Data, [field, rest @ ..]) => match field.as_str() {
-                "Labels" => fields_of(GoValue::Map(data.labels.clone()), rest),
-                "ExternalLabels" => fields_of(GoValue::Map(data.external_labels.clone()), rest),
-                "Value" => fields_of(GoValue::Float(data.value), rest),
-                other => {
-                    Err(format!("can't evaluate field {other}: there are Labels, ExternalLabels and Value"))
-                }
-            },
-            (Root::Data, []) => {
-                Err("can't print all data at once: there are Labels, ExternalLabels and Value".into())
-            }
-        },
-    }
-}
-
-/// A label that is not there is an empty text, as Prometheus sets `missingkey=zero`.
-fn fields_of(mut value: GoValue, fields: &[String]) -> Result<GoValue, String> {
-    for field in fields {
-        value = match value {
-            GoValue::Map(labels) => GoValue::Text(labels.get(field).unwrap_or_default().to_owned()),
-            other => return Err(format!("can't evaluate field {field} in type {}", other.type_name())),
+/// The texts that a pipeline hands to `query`: `query "up"`, `"up" | query`.
+fn asked(pipeline: &Pipeline) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut before = None;
+    for command in &pipeline.commands {
+        let argument = match command.arguments.as_slice() {
+            [] => before,
+            [argument] => Some(argument),
+            _ => None,
         };
-    }
-    Ok(value)
-}
-
-fn call(function: Function, arguments: &[GoValue]) -> Result<GoValue, String> {
-    let one = |apply: fn(&GoValue) -> Result<String, String>| match arguments {
-        [value] => apply(value).map(GoValue::Text),
-        other => Err(format!("wrong number of args: want 1 got {}", other.len())),
-    };
-    match function {
-        Function::Printf => match arguments {
-            [GoValue::Text(format), rest @ ..] => go_format::printf(format, rest).map(GoValue::Text),
-            [other, ..] => Err(format!("printf wants a format, not {}", other.type_name())),
-            [] => Err("wrong number of args for printf: want at least 1 got 0".to_owned()),
-        },
-        Function::Index => match arguments {
-            [GoValue::Map(labels), GoValue::Text(name)] => {
-                Ok(GoValue::Text(labels.get(name).unwrap_or_default().to_owned()))
-            }
-            [value] => Ok(value.clone()),
-            [] => Err("wrong number of args for index: want at least 1 got 0".to_owned()),
-            [value, ..] => Err(format!("can't index item of type {}", value.type_name())),
-        },
-        Function::Humanize => one(humanize::humanize),
-        Function::Humanize1024 => one(humanize::humanize_1024),
-        Function::HumanizeDuration => one(humanize::humanize_duration),
-        Function::HumanizePercentage => one(humanize::humanize_percentage),
-        Function::HumanizeTimestamp => one(humanize::humanize_timestamp),
-    }
-}
-
-struct Parser<'a> {
-    tokens: &'a [Token],
-    at: usize,
-    end: usize,
-    depth: usize,
-}
-
-impl Parser<'_> {
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at)
-    }
-
-    fn here(&self) -> Span {
-        self.peek().map_or(Span::new(self.end, self.end), |token| token.span)
-    }
-
-    /// Commands with `|` between them, up to a `)` or the end.
-    fn pipeline(&mut self) -> Result<Pipeline, TemplateError> {
-        let mut commands = Vec::new();
-        loop {
-            let place = self.here();
-            let command = self.command()?;
-            if !commands.is_empty() && !matches!(command.first, Operand::Function(_)) {
-                return Err(TemplateError::new(place, "only a function can take what is piped to it"));
-            }
-            commands.push(command);
-            match self.peek() {
-                Some(Token { word: Word::Pipe, .. }) => self.at += 1,
-                _ => return Ok(commands),
-            }
-        }
-    }
-
-    fn command(&mut self) -> Result<Command, TemplateError> {
-        let place = self.here();
-        let Some(first) = self.operand()? else {
-            return Err(TemplateError::new(place, "a value is missing here"));
-        };
-        let mut arguments = Vec::new();
-        loop {
-            let place = self.here();
-            let Some(argument) = self.operand()? else { break };
-            if !matches!(first, Operand::Function(_)) {
-                return Err(TemplateError::new(place, "only a function can have arguments"));
-            }
-            if let (Operand::Function(Function::Printf), [], Operand::Literal(GoValue::Text(format))) =
-                (&first, arguments.as_slice(), &argument)
-            {
-                go_format::check_format(format).map_err(|what| TemplateError::new(place, what))?;
-            }
-            arguments.push(argument);
-        }
-        Ok(Command { first, arguments })
-    }
-
-    /// The next value or function; `None` before `|`, `)` and the end.
-    fn operand(&mut self) -> Result<Option<Operand>, TemplateError> {
-        let Some(token) = self.peek().cloned() else { return Ok(None) };
-        let operand = match token.word {
-            Word::Pipe | Word::Close => return Ok(None),
-            Word::Literal(value) => Operand::Literal(value),
-            Word::Field(fields) => Operand::Path(Root::Data, fields),
-            Word::Variable(name, fields) => Operand::Path(variable(&name, token.span)?, fields),
-            Word::Name(name) => Operand::Function(function(&name, token.span)?),
-            Word::Open => {
-                self.depth += 1;
-                if self.depth > DEPTH_MAX {
-                    return Err(TemplateError::new(token.span, "parentheses are nested too deep"));
-                }
-                self.at += 1;
-                let pipeline = self.pipeline()?;
-                if self.peek().is_none() {
-                    return Err(TemplateError::new(token.span, "`(` is never closed"));
-                }
-                self.depth -= 1;
-                Operand::Group(pipeline, Vec::new())
-            }
-        };
-        self.at += 1;
-        // `(…).field`: a field that follows without a blank.
-        if let (Operand::Group(pipeline, _), Some(Token { word: Word::Field(fields), span })) =
-            (&operand, self.peek())
-            && self.tokens[self.at - 1].span.end == span.start
+        if let (Operand::Function(Function::Query), Some(Operand::Literal(GoValue::Text(text)))) =
+            (&command.first, argument)
         {
-            let group = Operand::Group(pipeline.clone(), fields.clone());
-            self.at += 1;
-            return Ok(Some(group));
+            texts.push(text.clone());
         }
-        Ok(Some(operand))
+        before = command.arguments.is_empty().then_some(&command.first);
     }
-}
-
-fn variable(name: &str, span: Span) -> Result<Root, TemplateError> {
-    match name {
-        "$" => Ok(Root::Data),
-        "$labels" => Ok(Root::Labels),
-        "$externalLabels" => Ok(Root::ExternalLabels),
-        "$value" => Ok(Root::Value),
-        "$externalURL" => Err(TemplateError::new(span, "`$externalURL` in a template is not supported yet")),
-        other => {
-            let error = TemplateError::new(span, format!("undefined variable `{other}`"));
-            let known = ["$labels", "$value", "$externalLabels"];
-            let meant = suggest::meant(other, known);
-            Err(error.hint(
-                meant.unwrap_or_else(|| "there are `$labels`, `$value` and `$externalLabels`".to_owned()),
-            ))
-        }
-    }
-}
-
-fn function(name: &str, span: Span) -> Result<Function, TemplateError> {
-    if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
-        return Ok(*function);
-    }
-    if NOT_YET.contains(&name) {
-        return Err(TemplateError::new(span, format!("`{name}` in a template is not supported yet")));
-    }
-    let error = TemplateError::new(span, format!("function `{name}` is not defined"));
-    Err(TemplateError { hint: suggest::meant(name, FUNCTIONS.map(|(known, _)| known)), ..error })
+    texts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promql::Loaded;
+
+    fn data<'a>(labels: &'a Labels, external_labels: &'a Labels, value: f64) -> TemplateData<'a> {
+        let subquery_step = Duration::from_secs(60);
+        let (at, source) = (Timestamp::from_secs(60), None);
+        TemplateData { labels, external_labels, external_url: "", value, source, at, subquery_step }
+    }
 
     fn render(template: &str) -> String {
         let labels = [("instance", "db:9100"), ("job", "node")].into_iter().collect();
         let external_labels = [("region", "sa-east-1")].into_iter().collect();
-        let data = TemplateData { labels: &labels, external_labels: &external_labels, value: 1_234.5 };
+        let world = Loaded::from_text(
+            "up{job=\"b\"} 1\nup{job=\"a\"} 0\ndepth{q=\"x\", __value__=\"v\"} 7",
+            Duration::from_secs(60),
+        );
+        let world = world.expect("series");
+        let data = TemplateData {
+            external_url: "https://fog.example/base/",
+            source: Some(&world),
+            ..data(&labels, &external_labels, 1_234.5)
+        };
         Template::parse(template).unwrap_or_else(|error| panic!("{template}: {error:?}")).render(&data)
     }
 
@@ -445,7 +171,7 @@ mod tests {
             (0.000_012, "1.2e-05"),
             (f64::INFINITY, "+Inf"),
         ] {
-            let data = TemplateData { labels: &none, external_labels: &none, value };
+            let data = data(&none, &none, value);
             for template in ["{{ $value }}", "{{ .Value }}", "{{ printf \"%v\" $value }}"] {
                 let parsed = Template::parse(template).expect("a template");
                 assert_eq!(parsed.render(&data), expected, "{template}");
@@ -485,12 +211,125 @@ mod tests {
     }
 
     #[test]
+    fn control_flow_goes_as_in_go() {
+        for (template, expected) in [
+            ("{{ if $labels.job }}y{{ else }}n{{ end }}", "y"),
+            ("{{ if $labels.absent }}y{{ else if eq $labels.job \"node\" }}node{{ else }}n{{ end }}", "node"),
+            ("{{ if gt $value 1000.0 }}high{{ end }}", "high"),
+            (
+                "{{ if gt $value 1000 }}high{{ end }}",
+                "<error expanding template: incompatible types for comparison>",
+            ),
+            ("{{ with $labels.job }}<{{ . }}>{{ end }}", "<node>"),
+            ("{{ with $x := $labels.absent }}{{ $x }}{{ else }}none{{ end }}", "none"),
+            ("{{ range $k, $v := $labels }}{{ $k }}={{ $v }};{{ end }}", "instance=db:9100;job=node;"),
+            ("{{ range $externalLabels }}{{ . }}{{ end }}", "sa-east-1"),
+            ("{{ range 3 }}{{ . }}{{ end }}", "012"),
+            (
+                "{{ range 5 }}{{ if eq . 3 }}{{ break }}{{ end }}{{ if eq . 1 }}{{ continue }}{{ end }}{{ . }}{{ end }}",
+                "02",
+            ),
+            ("{{ range query \"nothing\" }}x{{ else }}none{{ end }}", "none"),
+            ("{{ $x := 1 }}{{ $x = 2 }}{{ $x }}", "2"),
+            ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"),
+            ("{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ end }}{{ $x }}", "1"),
+            ("{{ define \"a\" }}[{{ . }}]{{ end }}{{ template \"a\" $labels.job }}", "[node]"),
+            ("{{ define \"a\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"a\" (args 1 \"b\") }}", "1-b"),
+            ("{{ define \"a\" }}{{ . }}!{{ end }}{{ tmpl \"a\" $value | toUpper }}", "1234.5!"),
+            ("{{ block \"a\" .Value }}{{ . }}{{ end }}", "1234.5"),
+            ("{{ template \"none\" }}", "<error expanding template: template `none` is not defined>"),
+            (
+                "{{ define \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}",
+                "<error expanding template: templates call each other too deep>",
+            ),
+            ("{{ range 1000000 }}{{ end }}", "<error expanding template: it does not come to an end>"),
+            ("{{ and 1 0 2 }} {{ or 0 \"\" 3 }} {{ not true }}", "0 3 false"),
+        ] {
+            assert_eq!(render(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn functions_give_what_prometheus_gives() {
+        for (template, expected) in [
+            (
+                "{{ range query \"up\" | sortByLabel \"job\" }}{{ .Labels.job }}={{ .Value }} {{ end }}",
+                "a=0 b=1 ",
+            ),
+            ("{{ with query \"depth\" }}{{ . | first | value | humanize }}{{ end }}", "7"),
+            ("{{ query \"depth\" | first | label \"q\" }}", "x"),
+            ("{{ query \"depth\" | first | strvalue }}", "v"),
+            ("{{ printf \"depth{q='%s'}\" \"x\" | query | first | value }}", "7"),
+            ("{{ query \"1\" | first }}", "{map[] 1}"),
+            (
+                "{{ query \"nothing\" | first }}",
+                "<error expanding template: first() called on vector with no elements>",
+            ),
+            ("{{ len (query \"up\") }}{{ len \"abc\" }}", "23"),
+            ("{{ index (query \"up\" | sortByLabel \"job\") 1 | value }}", "1"),
+            ("{{ reReplaceAll \"(.*):\\\\d+\" \"$1\" $labels.instance }}", "db"),
+            ("{{ match \"d.\" $labels.instance }}", "true"),
+            ("{{ title \"a bad day\" }}|{{ toUpper \"x\" }}|{{ toLower \"X\" }}", "A Bad Day|X|x"),
+            ("{{ stripPort \"a.b:1\" }} {{ stripPort \"a\" }} {{ stripPort \"[::1]:2\" }}", "a.b a ::1"),
+            ("{{ stripDomain \"a.b.c:1\" }} {{ stripDomain \"10.0.0.1:1\" }}", "a:1 10.0.0.1:1"),
+            ("{{ graphLink \"a b{}\" }}", "/graph?g0.expr=a+b%7B%7D&g0.tab=0"),
+            ("{{ tableLink \"up\" }}", "/graph?g0.expr=up&g0.tab=1"),
+            (
+                "{{ externalURL }} {{ pathPrefix }} {{ $externalURL }} {{ .ExternalURL }}",
+                "https://fog.example/base/ /base/ https://fog.example/base/ https://fog.example/base/",
+            ),
+            ("{{ now }} {{ parseDuration \"1h\" }}", "60 3600"),
+            ("{{ urlQueryEscape \"a b&c\" }} {{ html \"<a>\" }}", "a+b%26c &lt;a&gt;"),
+            ("{{ 1435065584.128 | toTime }}", "2015-06-23 13:19:44.128 +0000 UTC"),
+            ("{{ (0.0 | toTime).Year }} {{ (0.0 | toTime).Format \"2006\" }}", "1970 1970"),
+            ("{{ 90.0 | toDuration }}", "1m30s"),
+            ("{{ print 1 2 \"a\" }}{{ println 1 }}", "1 2a1\n"),
+            ("{{ slice \"abcd\" 1 3 }}{{ safeHtml \"<\" }}", "bc<"),
+            ("{{ printf \"%c %U %#x %#v\" 65 65 255 \"a\" }}", "A U+0041 0xff \"a\""),
+            ("{{ printf \"%y\" 1 }}", "%!y(int=1)"),
+        ] {
+            assert_eq!(render(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_in_so_many_words_is_known_before() {
+        let queries = |text: &str| {
+            let template = Template::parse(text).expect(text);
+            template.queries().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            queries("{{ with query \"up\" }}{{ range query `a > 1` }}{{ end }}{{ end }}"),
+            ["up", "a > 1"]
+        );
+        assert_eq!(
+            queries("{{ \"up\" | query | first | value }}{{ (query \"b\" | first).Value }}"),
+            ["up", "b"]
+        );
+        assert_eq!(queries("{{ printf \"up{a='%s'}\" \"x\" | query }}{{ query \"(\" }}"), [""; 0]);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (template, marked, named) in [
             ("a {{ $label.x }}", "$label.x", "undefined variable `$label`"),
-            ("{{ range $labels }}x", "range", "`range` in a template is not supported yet"),
-            ("{{ if true }}", "if", "`if` in a template is not supported yet"),
-            ("{{ query \"up\" }}", "query", "`query` in a template is not supported yet"),
+            ("{{ range $labels }}x", "range", "`range` is never ended"),
+            ("{{ if true }}", "if", "`if` is never ended"),
+            ("{{ if true }}{{ else }}", "else", "`else` is never ended"),
+            ("{{ if true }}{{ else }}{{ else }}{{ end }}", "else", "there is an `else` already"),
+            ("a{{ end }}", "end", "this ends nothing"),
+            ("{{ end 1 }}", "1", "nothing belongs here behind `end`"),
+            ("{{ if }}{{ end }}", "", "missing"),
+            ("{{ break }}", "break", "outside of `range`"),
+            ("{{ if true }}{{ define \"a\" }}{{ end }}{{ end }}", "define", "can't stand within"),
+            ("{{ define \"a\" }}{{ $labels }}{{ end }}", "$labels", "undefined variable `$labels`"),
+            ("{{ template }}", "template", "a name in quotes"),
+            ("{{ range $i, $x = $labels }}{{ end }}", "$i", "undefined variable `$i`"),
+            ("{{ if $i, $x := $labels }}{{ end }}", ",", "only `range`"),
+            ("{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}", "$x", "undefined variable `$x`"),
+            ("{{ humanize := 1 }}", ":=", "only a variable"),
+            ("{{ nil }}", "nil", "`nil` is not a value"),
+            ("{{ js 1 }}", "js", "not supported"),
             ("{{ humanise $value }}", "humanise", "function `humanise` is not defined"),
             ("{{ $value | 3 }}", "3", "only a function"),
             ("{{ $value 3 }}", "3", "only a function can have arguments"),
@@ -501,8 +340,7 @@ mod tests {
             ("{{ /* a }}", "/* a }}", "comment"),
             ("{{ }}", "", "missing"),
             ("{{ $value | }}", "", "missing"),
-            ("{{ $x := 1 }}", "$x", "variable"),
-            ("{{ printf \"%c\" 1 }}", "\"%c\"", "`%c` is not supported yet"),
+            ("{{ printf \"%*d\" 1 }}", "\"%*d\"", "`*`"),
             ("{{ ^ }}", "^", "unexpected"),
         ] {
             let error = Template::parse(template).expect_err(template);
@@ -516,7 +354,7 @@ mod tests {
         fn no_text_brings_the_parser_down(text in "([{}.$a-z\"'`|()/*:= -]|\\{\\{|\\}\\}|\\$value|printf|ü|\\\\|%|5){0,30}") {
             let labels = Labels::empty();
             if let Ok(template) = Template::parse(&text) {
-                template.render(&TemplateData { labels: &labels, external_labels: &labels, value: 1.5 });
+                template.render(&data(&labels, &labels, 1.5));
             }
         }
     }
