@@ -14,10 +14,25 @@ pub fn rules() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Fogsignal rules",
         "description": "Rule groups: Prometheus's `alert` and `record`, and `detect` beside them.",
-        "type": ["object", "null"],
-        "additionalProperties": false,
-        "properties": {"groups": {"type": "array", "items": {"$ref": "#/$defs/group"}}},
+        "anyOf": [{"$ref": "#/$defs/file"}, {"$ref": "#/$defs/kubernetes"}],
         "$defs": {
+            "file": {
+                "description": "A rule file, as Prometheus reads it.",
+                "type": ["object", "null"],
+                "additionalProperties": false,
+                "properties": {"groups": {"type": "array", "items": {"$ref": "#/$defs/group"}}},
+            },
+            "kubernetes": {
+                "description": "An object of Kubernetes that holds rules.",
+                "type": "object",
+                "required": ["apiVersion", "kind"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"const": "PrometheusRule"},
+                    "metadata": {"type": "object"},
+                    "spec": {"$ref": "#/$defs/file"},
+                },
+            },
             "duration": {"type": ["string", "integer"], "minimum": 0, "maximum": 0, "pattern": DURATION},
             "text": {"type": ["string", "number", "boolean"]},
             "texts": {"type": "object", "additionalProperties": {"$ref": "#/$defs/text"}},

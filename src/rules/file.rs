@@ -1,6 +1,6 @@
 //! Reads a rule file: Prometheus's `alert:` and `record:` as they are, and our `detect:` beside them.
 //!
-//! In:   the text of a file.
+//! In:   the text of a file; `PrometheusRule` objects of Kubernetes are one too, also several.
 //! Out:  its groups, and every problem with its place. A rule with an error is left out.
 //! Not:  no file is opened. Whether a component exists, and whether two files fit together, is for `config`.
 
@@ -17,7 +17,7 @@ use super::limit::Limit;
 use super::reader::{Fields, Reader};
 use super::rule::{Group, Rule, RuleKind, Watch};
 use super::template::Template;
-use super::{Context, Role, detect, unique_ids};
+use super::{Context, Role, detect, kubernetes, unique_ids};
 
 /// The words of `on_missing`.
 pub(super) const ON_MISSING: [(&str, OnMissing); 3] =
@@ -29,36 +29,81 @@ const ON_MISSING_ANNOTATION: &str = "fogsignal_on_missing";
 /// whole, though what is right of it is given.
 pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Problems) {
     let mut reader = Reader::new(file, text, context.unknown_keys);
-    let document = match yaml::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let place = error.at.map_or_else(|| Place::whole_file(file), |at| reader.place(at));
-            return (Vec::new(), Problem::error(place, format!("not readable as YAML: {error}")).into());
-        }
-    };
-    let root = document.root;
-    if document.second.is_some() {
-        reader.warning(root.at, "only the first document of the file is read");
-    }
     let mut groups = Vec::new();
-    if !matches!(root.content, Content::Null)
-        && let Some(mut fields) = reader.fields(&root, "a rule file")
-    {
-        let list = fields.take("groups");
-        reader.finish(&fields, "a rule file");
-        let mut names = BTreeSet::new();
-        for node in list.map(|list| reader.list(list, "`groups`")).unwrap_or_default() {
-            groups.extend(group(&mut reader, node, &mut names, context));
+    let (mut document, mut began) = (yaml::parse(text), 0);
+    loop {
+        let read = match document {
+            Ok(read) => read,
+            Err(error) => {
+                let place = error.at.map_or_else(|| Place::whole_file(file), |at| reader.place(at));
+                reader.problems.add(Problem::error(place, format!("not readable as YAML: {error}")));
+                return (Vec::new(), reader.problems);
+            }
+        };
+        let is_object = kubernetes::is_object(&read.root);
+        if is_object {
+            for spec in kubernetes::specs(&mut reader, &read.root) {
+                groups.extend(document_groups(&mut reader, spec, "`spec`", Kind::Kubernetes, context));
+            }
+        } else {
+            groups.extend(document_groups(&mut reader, &read.root, "a rule file", Kind::Plain, context));
+        }
+        match read.second {
+            Some(second) if is_object && began < second.start => {
+                began = second.start;
+                document = yaml::parse_from(text, second);
+            }
+            Some(_) => {
+                reader.warning(read.root.at, "only the first document of the file is read");
+                break;
+            }
+            None => break,
         }
     }
     unique_ids(&mut groups);
     (groups, reader.problems)
 }
 
+/// Where groups stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// In a rule file of Prometheus.
+    Plain,
+    /// In a `PrometheusRule`, whose groups may also say what Thanos does with partial answers.
+    Kubernetes,
+}
+
+/// The rules of a document that were read so far, by name and labels.
+type Seen = BTreeMap<(String, BTreeMap<String, String>), ()>;
+
+/// The groups under `groups:` of a document.
+fn document_groups(
+    reader: &mut Reader<'_>,
+    root: &Node,
+    what: &str,
+    kind: Kind,
+    context: &Context,
+) -> Vec<Group> {
+    let mut groups = Vec::new();
+    if !matches!(root.content, Content::Null)
+        && let Some(mut fields) = reader.fields(root, what)
+    {
+        let list = fields.take("groups");
+        reader.finish(&fields, what);
+        let (mut names, mut seen) = (BTreeSet::new(), Seen::new());
+        for node in list.map(|list| reader.list(list, "`groups`")).unwrap_or_default() {
+            groups.extend(group(reader, node, kind, &mut names, &mut seen, context));
+        }
+    }
+    groups
+}
+
 fn group(
     reader: &mut Reader<'_>,
     node: &Node,
+    kind: Kind,
     names: &mut BTreeSet<String>,
+    seen: &mut Seen,
     context: &Context,
 ) -> Option<Group> {
     let mut fields = reader.fields(node, "a group")?;
@@ -72,11 +117,13 @@ fn group(
     let limit = fields.take("limit").and_then(|node| limit(reader, node)).filter(|limit| *limit > 0);
     let labels: BTreeMap<String, Scalar> = label_texts(reader, fields.take("labels"), "the group's `labels`");
     let rules = fields.take("rules");
+    if kind == Kind::Kubernetes {
+        fields.take("partial_response_strategy");
+    }
     reader.finish(&fields, "a group");
-    let mut seen = BTreeMap::new();
     let mut read = Vec::new();
     for node in rules.map(|list| reader.list(list, "`rules`")).unwrap_or_default() {
-        read.extend(rule(reader, node, &labels, &mut seen, context));
+        read.extend(rule(reader, node, &labels, seen, context));
     }
     Some(Group {
         name: name?,
@@ -144,7 +191,7 @@ fn rule(
     reader: &mut Reader<'_>,
     node: &Node,
     group_labels: &BTreeMap<String, Scalar>,
-    seen: &mut BTreeMap<(String, BTreeMap<String, String>), ()>,
+    seen: &mut Seen,
     context: &Context,
 ) -> Option<Rule> {
     let mut fields = reader.fields(node, "a rule")?;
@@ -282,19 +329,19 @@ pub(super) fn measurable(reader: &mut Reader<'_>, node: &Node, what: &str) -> Op
     None
 }
 
-/// Two rules of one name and the same labels are legal in a group, but hardly meant.
+/// Two rules of one name and the same labels are legal in a file, but hardly meant.
 fn note_twin(
     reader: &mut Reader<'_>,
     named: &Named<'_>,
     name: &Scalar,
     labels: &BTreeMap<String, Scalar>,
-    seen: &mut BTreeMap<(String, BTreeMap<String, String>), ()>,
+    seen: &mut Seen,
 ) {
     let kind = if matches!(named, Named::Record(_)) { "record" } else { "alert" };
     let labels = labels.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
     if seen.insert((format!("{kind} {}", name.value), labels), ()).is_some() {
         let what =
-            format!("another rule of this group is called `{}` too and sets the same labels", name.value);
+            format!("another rule of this file is called `{}` too and sets the same labels", name.value);
         reader.warning(name.at, what);
     }
 }

@@ -11,6 +11,7 @@ mod detect;
 mod evaluate;
 mod explain;
 mod file;
+mod kubernetes;
 mod ladder;
 mod limit;
 mod mapping;

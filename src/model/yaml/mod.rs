@@ -89,10 +89,22 @@ pub fn parse(text: &str) -> Result<Document, SyntaxError> {
     }
 }
 
+/// Reads the document that begins at `start`, as `Document::second` says it. Places are those in the whole text.
+///
+/// # Errors
+/// As `parse`.
+pub fn parse_from(text: &str, start: Span) -> Result<Document, SyntaxError> {
+    let (before, rest) = text.split_at_checked(start.start).unwrap_or((text, ""));
+    // Blanks as long as what stood there, so that every byte keeps its place.
+    let blanked = before.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    parse(&blanked.chain(rest.chars()).collect::<String>())
+}
+
 fn decode(text: &str) -> Result<Spanned<Raw>, serde_saphyr::Error> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
         budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
     };
     serde_saphyr::from_str_with_options(text, options)

@@ -39,6 +39,7 @@ pub(super) fn check(eval: &Eval, loaded: &Loaded, unspoken: Unspoken) -> Result<
     }
     let is_same = match (&given, &eval.expected) {
         (Given::Scalar(found), Outcome::Scalar(wanted)) => near(*found, *wanted),
+        (Given::Scalar(found), Outcome::Series(wanted)) => is_scalar(*found, wanted),
         (Given::Text(found), Outcome::Text(wanted)) => found == wanted,
         (Given::Tracks(found), Outcome::Series(wanted)) => same_tracks(found, wanted, eval.ordered),
         _ => false,
@@ -98,6 +99,17 @@ fn check_notes(eval: &Eval, kind: NoteKind, notes: &[Note], unspoken: Unspoken) 
     match found.into_iter().find(|note| !texts.iter().any(|text| met(text, note))) {
         Some(note) if is_spoken_of => Err(format!("no {word} is expected: {}", note.in_text(&eval.expr))),
         _ => Ok(()),
+    }
+}
+
+/// A scalar may be written as a series without labels.
+fn is_scalar(found: f64, wanted: &[(Labels, Vec<(Timestamp, Amount)>)]) -> bool {
+    match wanted {
+        [(labels, samples)] if labels.is_empty() => match samples.as_slice() {
+            [(_, amount)] => amount.float().is_some_and(|wanted| near(found, wanted)),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
