@@ -251,7 +251,7 @@ fn twins_are_numbered_and_equal_ones_are_noted() {
     assert!(!problems.has_errors());
     assert_eq!(
         problems.to_string(),
-        "rules.yml:6:13: warning: another rule of this group is called `A` too and sets the same labels"
+        "rules.yml:6:13: warning: another rule of this file is called `A` too and sets the same labels"
     );
     let (more, _) = read("groups: [{name: g, rules: [{alert: A, expr: x}]}]\n");
     groups.extend(more);

@@ -244,6 +244,9 @@ struct Directive {
 /// Wider than any line that a person reads; a width or precision beyond it is a mistake.
 const WIDTH_MAX: usize = 1000;
 
+/// Stands for the verb of a format that ends within one.
+const NO_VERB: char = '\0';
+
 /// The directive that `rest`, the text behind a `%`, begins with, and its length.
 fn directive(rest: &str) -> Result<(Directive, usize), String> {
     let mut chars = rest.char_indices().peekable();
@@ -278,7 +281,7 @@ fn directive(rest: &str) -> Result<(Directive, usize), String> {
         return Err(format!("printf's width or precision is beyond {WIDTH_MAX}"));
     }
     match chars.next() {
-        None => Err("printf's format ends within a verb".to_owned()),
+        None => Ok((Directive { verb: NO_VERB, ..found }, rest.len())),
         Some((_, '*')) => Err("a width of `*` in printf is not supported yet".to_owned()),
         Some((_, '[')) => Err("argument indexes in printf are not supported yet".to_owned()),
         Some((at, verb)) => Ok((Directive { verb, ..found }, at + verb.len_utf8())),
@@ -302,6 +305,10 @@ pub(super) fn printf(format: &str, arguments: &[GoValue]) -> Result<String, Stri
         rest = &rest[at + 1 + len..];
         if directive.verb == '%' {
             out.push('%');
+            continue;
+        }
+        if directive.verb == NO_VERB {
+            out.push_str("%!(NOVERB)");
             continue;
         }
         match arguments.get(next) {
@@ -485,12 +492,14 @@ mod tests {
         check("%s", GoValue::Float(1.5), "%!s(float64=1.5)");
         check("%f", GoValue::Text("x".to_owned()), "%!f(string=x)");
         check("x", GoValue::Int(1), "x%!(EXTRA int=1)");
+        check("%d%", GoValue::Int(5), "5%!(NOVERB)");
+        check("%.1f%.", GoValue::Float(5.0), "5.0%!(NOVERB)");
         assert_eq!(printf("%d", &[]).as_deref(), Ok("%!d(MISSING)"));
     }
 
     #[test]
     fn what_is_not_supported_names_itself() {
-        for (format, named) in [("%*d", "`*`"), ("%[1]d", "indexes"), ("%c", "`%c`"), ("5%", "ends")] {
+        for (format, named) in [("%*d", "`*`"), ("%[1]d", "indexes"), ("%-*s", "`*`")] {
             assert!(printf(format, &[]).is_err_and(|error| error.contains(named)), "{format}");
         }
     }
