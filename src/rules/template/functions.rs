@@ -399,7 +399,7 @@ fn host_and_port(text: &str) -> Option<(&str, &str)> {
 
 fn strip_domain(text: &str) -> String {
     let (host, port) = host_and_port(text).map_or((text, None), |(host, port)| (host, Some(port)));
-    if host.parse::<std::net::IpAddr>().is_ok() {
+    if host.parse::<core::net::IpAddr>().is_ok() {
         return text.to_owned();
     }
     let first = host.split('.').next().unwrap_or_default();
