@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fogsignal::config::{Sources, load};
+use fogsignal::config::{Disk, Sources, load};
+use fogsignal::replay::rule_tests;
 use fogsignal::rules::{self, Context};
 
 fn document(name: &str) -> String {
@@ -31,11 +32,26 @@ fn the_rules_of_the_guide_load() {
     let guide = document("docs/rules.md");
     let examples = examples(&guide);
     assert!(4 <= examples.len(), "{examples:?}");
-    for example in examples {
+    for example in examples.into_iter().filter(|example| !example.starts_with("rule_files:")) {
         let (groups, problems) = rules::load(&"docs/rules.md".into(), &as_file(example), &Context::default());
         assert!(problems.is_empty(), "{}", problems.render(false));
         assert!(!groups[0].rules.is_empty(), "{example}");
     }
+}
+
+#[test]
+fn the_unit_test_of_the_guide_passes() {
+    let guide = document("docs/rules.md");
+    let examples = examples(&guide);
+    let test = examples.iter().find(|example| example.starts_with("rule_files:")).expect("there is one");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("user-database.yml"), examples[0]).expect("written");
+    let file = folder.path().join("test.yml");
+    fs::write(&file, test).expect("written");
+    let tested = rule_tests::test(&file, &Disk, &rule_tests::Options::default());
+    let tested = tested.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    assert_eq!(tested.cases.len(), 1);
+    assert!(tested.cases[0].failures.is_empty() && tested.lint.is_empty(), "{:?}", tested.cases);
 }
 
 #[test]
