@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-PACKAGES = postgresql prometheus-postgres-exporter prometheus-node-exporter
+PACKAGES = postgresql prometheus prometheus-postgres-exporter prometheus-node-exporter
 
 .PHONY: demo test packages lint unit soak crash bench conformance doc
 

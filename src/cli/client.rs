@@ -1,5 +1,4 @@
-//! Talking to a running daemon: what `fogsignal incident`, `fogsignal change` and `fogsignal deliveries` have
-//! in common.
+//! Talking to a running daemon: what the commands that need one have in common.
 //!
 //! In:   where the daemon listens, who speaks; a request.
 //! Out:  the API's answer, or its error in its own words.
@@ -12,8 +11,8 @@ use clap::Args;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-/// The daemon gives up on its journal after 5 s, or when a commit ends that was under way.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The daemon gives up on its journal after 5 s, or when a commit ends that was under way; on a query after 30 s.
+const PATIENCE: Duration = Duration::from_secs(35);
 
 /// What the daemon says where it does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +24,19 @@ pub struct Refusal {
     pub why: String,
 }
 
+/// Which daemon.
+#[derive(Debug, Clone, Args)]
+pub struct Daemon {
+    /// Where the daemon's operators' listener is.
+    #[arg(long, global = true, alias = "url", value_name = "URL", default_value = "http://127.0.0.1:9096")]
+    server: String,
+}
+
 /// Which daemon, and who speaks.
 #[derive(Debug, Clone, Args)]
 pub struct Speaker {
-    /// Where the daemon's operators' listener is.
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:9096")]
-    server: String,
+    #[command(flatten)]
+    daemon: Daemon,
     /// Who says it.
     #[arg(long, global = true, value_name = "NAME", env = "USER")]
     by: Option<String>,
@@ -45,12 +51,28 @@ impl Speaker {
 
     /// What a GET answers.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.request(|client| client.get(self.url(path)))
+        self.daemon.get(path)
     }
 
     /// What a POST of `body` answers.
     pub fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.request(|client| client.post(self.url(path)).json(body))
+        self.daemon.request(|client| client.post(self.daemon.url(path)).json(body))
+    }
+}
+
+impl Daemon {
+    /// What a GET answers.
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.request(|client| client.get(self.url(path)))
+    }
+
+    /// What a POST of a form answers, at a path that is not of our own API.
+    pub fn ask(&self, path: &str, form: &[(&str, String)]) -> anyhow::Result<Value> {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        let (url, body) = (format!("{}{path}", self.server.trim_end_matches('/')), body.finish());
+        let kind = "application/x-www-form-urlencoded";
+        self.request(|client| client.post(url).header("content-type", kind).body(body))
     }
 
     fn url(&self, path: &str) -> String {

@@ -10,8 +10,10 @@ mod check;
 mod client;
 mod deliveries;
 pub mod demo;
+mod explain;
 mod incident;
 mod logs;
+mod query;
 mod replay;
 mod run;
 mod schema;
@@ -55,6 +57,10 @@ enum Command {
     Deliveries(deliveries::DeliveriesArguments),
     /// Lists the sinks of a configuration, and tries one.
     Sink(sink::SinkArguments),
+    /// Evaluates an expression over what a running daemon keeps, or over a page of metrics.
+    Query(query::QueryArguments),
+    /// Shows a rule's expression as a tree, with the value of each node in a running daemon.
+    Explain(explain::ExplainArguments),
     /// Tests what rules and policies do, without running the daemon.
     #[command(subcommand)]
     Test(test::TestCommand),
@@ -76,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Change(arguments) => change::change(arguments),
         Command::Deliveries(arguments) => deliveries::deliveries(arguments),
         Command::Sink(arguments) => sink::sink(arguments),
+        Command::Query(arguments) => query::query(&arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
         Command::Test(command) => test::test(command),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Demo(arguments) => demo::demo(arguments),

@@ -4,12 +4,14 @@
 //! Out:  lines of text. What is not known is left out.
 
 mod deliveries;
+mod values;
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
 pub use deliveries::{deliveries, delivery};
+pub use values::{explained, notes, value};
 
 /// A line for each event: `INC-1: acknowledged (ana said so)`.
 pub fn events(events: &Value) -> String {

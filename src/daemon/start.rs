@@ -23,7 +23,7 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{House, Pipeline, SharedHouse};
 use crate::scrape::Scraper;
-use crate::server::{self, Face, Hooks, LinkKey, ReloadHandle};
+use crate::server::{self, Face, Hooks, LinkKey, Queries, ReloadHandle};
 
 /// Pages that may wait for the pipeline; past that scrapes wait, and are late.
 const PAGES_WAITING: usize = 1024;
@@ -132,6 +132,7 @@ impl Daemon {
             clock: clock.clone(),
             links: key,
             hooks: hooks.clone(),
+            queries: Queries::default(),
             committed: wakes,
         };
         let reloader =

@@ -9,6 +9,7 @@
 //! staleness marker says that it ended although its samples are still there, and `presence` must tell a series
 //! that ended from one that is not measured at the moment.
 
+mod excerpt;
 mod page;
 mod presence;
 mod samples;
@@ -22,6 +23,7 @@ mod tests;
 mod window;
 mod write;
 
+pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageSample, ScrapeReport};
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};

@@ -149,6 +149,15 @@ impl Selectors {
         self.fitting(labels).map(|at| self.all[at].born).min()
     }
 
+    /// The longest look-back of those that see every series which fits `matchers`: each of their conditions is one of
+    /// those. `None` where there is none.
+    pub(super) fn covering(&self, matchers: &[Matcher]) -> Option<Duration> {
+        let named = exact_name(matchers).and_then(|name| self.by_name.get(name)).map(Vec::as_slice);
+        let all = named.unwrap_or_default().iter().chain(&self.without_name).map(|at| &self.all[*at]);
+        let covering = all.filter(|selector| selector.matchers.iter().all(|one| matchers.contains(one)));
+        covering.map(|selector| selector.look_back).max()
+    }
+
     fn fitting(&self, labels: &Labels) -> impl Iterator<Item = usize> {
         let named = self.by_name.get(labels.metric_name()).map(Vec::as_slice).unwrap_or_default();
         named

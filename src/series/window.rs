@@ -27,7 +27,7 @@ const AD_HOC_SELECTORS: usize = 64;
 pub struct Window {
     pub(super) limits: WindowLimits,
     pub(super) store: Store,
-    standing: Selectors,
+    pub(super) standing: Selectors,
     /// Those of queries that no rule makes. A lock, since asking changes nothing else.
     ad_hoc: Mutex<Selectors>,
     names: WantedNames,

@@ -19,7 +19,8 @@ use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
 use crate::server::{
-    Hooks, LinkKey, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
+    Hooks, LinkKey, Queries, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
+    prometheus,
 };
 
 /// A request's body may have this many bytes.
@@ -45,6 +46,8 @@ pub struct Face<J, C> {
     pub links: LinkKey,
     /// Knows the webhooks of sinks again.
     pub hooks: Hooks,
+    /// How many queries run at a time.
+    pub queries: Queries,
     /// Wakes the pumps, as a commit with deliveries does.
     pub committed: watch::Sender<()>,
 }
@@ -87,12 +90,27 @@ fn router<J: Journal, C: Clock>(face: Face<J, C>) -> Router {
         .route("/api/fogsignal/v1/sinks", get(api::sinks::<J, C>))
         .route("/api/fogsignal/v1/deliveries", get(deliveries::list::<J, C>))
         .route("/api/fogsignal/v1/deliveries/{id}", get(deliveries::show::<J, C>))
+        .route("/api/fogsignal/v1/rules/explain", get(prometheus::explain::<J, C>))
         .merge(told)
+        .merge(as_prometheus::<J, C>())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .merge(answers)
         .layer(CatchPanicLayer::new())
         .with_state(Arc::new(face))
+}
+
+/// What is made to read Prometheus's API finds here.
+fn as_prometheus<J: Journal, C: Clock>() -> Router<Arc<Face<J, C>>> {
+    let query = get(prometheus::query::<J, C>).post(prometheus::query::<J, C>);
+    let query_range = get(prometheus::query_range::<J, C>).post(prometheus::query_range::<J, C>);
+    let rules = get(prometheus::rules::<J, C>).post(prometheus::rules::<J, C>);
+    let alerts = get(prometheus::alerts::<J, C>).post(prometheus::alerts::<J, C>);
+    Router::new()
+        .route("/api/v1/query", query)
+        .route("/api/v1/query_range", query_range)
+        .route("/api/v1/rules", rules)
+        .route("/api/v1/alerts", alerts)
 }
 
 async fn not_found(uri: Uri) -> impl IntoResponse {

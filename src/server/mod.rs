@@ -17,6 +17,7 @@ mod lifecycle;
 mod links;
 mod metrics;
 mod process;
+pub mod prometheus;
 mod reload;
 mod tell;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 pub use face::{Face, serve};
 pub use hooks::{HookSettings, Hooks};
 pub use links::LinkKey;
+pub use prometheus::Queries;
 pub use reload::{ReloadHandle, ReloadRequest, ReloadState};
 
 /// A refusal, with the reason for whoever asked.

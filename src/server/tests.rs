@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Face, Hooks, LinkKey, ReloadHandle, serve};
+use super::{Face, Hooks, LinkKey, Queries, ReloadHandle, serve};
 use crate::delivery::samples::{at, delivery, event, posted};
 use crate::delivery::{Attempt, Fate, Record, Routes};
 use crate::incidents::{Exposure, Settings, What};
@@ -62,6 +62,7 @@ impl Rig {
             clock: Still,
             links: LinkKey::new(b"key"),
             hooks: Hooks::default(),
+            queries: Queries::default(),
             committed: watch::channel(()).0,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");

@@ -7,6 +7,7 @@ mod bad_input;
 #[path = "../crash/verdict_tests.rs"]
 mod crash_verdict;
 mod deliveries;
+mod differential;
 mod disk;
 mod docs;
 mod real;

@@ -268,6 +268,11 @@ pub enum ValueType {
 }
 
 impl ValueType {
+    /// Whether it has an element for each series.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::Vector | Self::Matrix)
+    }
+
     /// As errors say it.
     pub const fn as_str(self) -> &'static str {
         match self {

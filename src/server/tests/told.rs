@@ -101,6 +101,7 @@ async fn face<C: Clock>(
         clock,
         links: LinkKey::new(b"key"),
         hooks: Arc::new(ArcSwap::from_pointee([hook].into())),
+        queries: Queries::default(),
         committed: watch::channel(()).0,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
