@@ -10,6 +10,7 @@ mod deliveries;
 mod differential;
 mod disk;
 mod docs;
+mod query;
 mod real;
 mod rooms;
 mod rule_packs;

@@ -43,13 +43,19 @@ pub(super) fn apply(function: Function, value: f64, params: &[f64]) -> Option<f6
     })
 }
 
-/// The larger; NaN where either is.
+/// The larger; NaN where either is, unless nothing can be larger than the other (as in Go's `math.Max`).
 fn at_least(least: f64, value: f64) -> f64 {
+    if least == f64::INFINITY || value == f64::INFINITY {
+        return f64::INFINITY;
+    }
     if least.is_nan() || value.is_nan() { f64::NAN } else { least.max(value) }
 }
 
-/// The smaller; NaN where either is.
+/// The smaller; NaN where either is, unless nothing can be smaller than the other.
 fn at_most(most: f64, value: f64) -> f64 {
+    if most == f64::NEG_INFINITY || value == f64::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
     if most.is_nan() || value.is_nan() { f64::NAN } else { most.min(value) }
 }
 
@@ -70,6 +76,8 @@ mod tests {
         check(Function::Clamp, 7.0, &[1.0, 5.0], 5.0);
         check(Function::ClampMin, f64::NAN, &[1.0], f64::NAN);
         check(Function::ClampMax, 3.0, &[f64::NAN], f64::NAN);
+        check(Function::ClampMin, f64::NAN, &[f64::INFINITY], f64::INFINITY);
+        check(Function::ClampMax, f64::NEG_INFINITY, &[f64::NAN], f64::NEG_INFINITY);
         check(Function::Deg, std::f64::consts::PI, &[], 180.0);
         assert_eq!(apply(Function::Rate, 1.0, &[]), None);
     }
