@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 PACKAGES = postgresql prometheus prometheus-postgres-exporter prometheus-node-exporter
 
-.PHONY: demo test packages lint unit soak crash bench conformance doc
+.PHONY: demo test packages lint unit soak crash fuzz bench conformance doc
 
 demo:
 	$(CARGO) run --release -- demo --once
@@ -39,6 +39,14 @@ soak:
 # choices of a run. Without KILLS, `cargo test` kills it a few times.
 crash:
 	KILLS="$${KILLS:-1000}" $(CARGO) test --quiet --release --test crash
+
+# Each fuzz target for SECONDS, one after the other; needs `cargo install cargo-fuzz`. What it finds lies in fuzz/artifacts,
+# what it learns in fuzz/target/corpus. Safe Rust needs no sanitizer, and the switches of the stable compiler are enough.
+fuzz:
+	@for target in promql templates rule_files; do \
+	    mkdir -p fuzz/target/corpus/$$target && \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(or $(SECONDS),600) -max_len=4096 -timeout=20 -print_final_stats=1 || exit 1; done
 
 bench:
 	$(CARGO) bench --bench exposition

@@ -23,6 +23,7 @@ async fn shop(folder: &Path, target: &Target) -> Daemon {
   - {alert: Busy, expr: load > 0.1, for: 1h, labels: {severity: warning}, annotations: {summary: 'is {{ $value }}'}}
   - {record: 'errors:sum', expr: sum(errors)}
   - {record: odd, expr: 'load * on () errors'}
+  - {alert: Many, expr: 'errors:sum > 1000'}
 ",
     );
     let text = format!(
