@@ -16,8 +16,11 @@ use crate::series::Window;
 #[derive(Debug, Default)]
 pub struct Excerpt {
     /// By the matchers of the selectors, each in the order of labels.
-    seen: HashMap<Vec<Matcher>, Vec<(SeriesId, Labels, Vec<Sample>)>>,
+    seen: HashMap<Vec<Matcher>, Vec<Seen>>,
 }
+
+/// A series with its samples.
+type Seen = (SeriesId, Labels, Vec<Sample>);
 
 /// How much of what a selector asks for rules need, and so is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod deliveries;
 mod differential;
 mod disk;
 mod docs;
+mod mutated;
 mod query;
 mod real;
 mod rooms;
