@@ -86,6 +86,7 @@ fn an_expression_prints_as_it_is_read() {
         assert_eq!(expr.to_string(), printed);
         assert_eq!(parse(printed).unwrap().to_string(), printed);
     };
+    check("{\"ab\", __name__=~\"a.\"}", "{\"ab\",__name__=~\"a.\"}");
     check("SUM(a) BY (x)", "sum by (x) (a)");
     check("{__name__=\"a\",b='c'}", "a{b=\"c\"}");
     check("{\"http.req\", \"a.b\"=~`\\d+`}", "{\"http.req\",\"a.b\"=~\"\\\\d+\"}");

@@ -110,7 +110,9 @@ fn same(a: f64, b: f64) -> bool {
 fn write_matchers(selector: &Selector, f: &mut Formatter<'_>) -> fmt::Result {
     let is_name = |matcher: &&Matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal;
     let names = selector.matchers.iter().filter(is_name).count();
-    let outside = selector.metric_name().filter(|name| names == 1 && is_plain_name(name, ":"));
+    // Before the braces a name stands alone: no other condition on it may follow.
+    let conditions = selector.matchers.iter().filter(|matcher| matcher.name() == METRIC_NAME).count();
+    let outside = selector.metric_name().filter(|name| conditions == 1 && is_plain_name(name, ":"));
     // A name that only fits in quotes goes first within the braces.
     let inside = selector.metric_name().filter(|name| names == 1 && !name.is_empty() && outside.is_none());
     let hides = outside.or(inside).is_some();
