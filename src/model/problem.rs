@@ -60,12 +60,15 @@ impl Place {
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let end = floor_char_boundary(text, span.end.clamp(start, line_end));
+        let source_line = text[line_start..line_end].trim_end_matches('\r');
+        // What stands among the carriage returns at a line's end is marked at the end of what is shown.
+        let shown = |at: usize| (at - line_start).min(source_line.len());
         Self {
             file: file.clone(),
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            source_line: text[line_start..line_end].trim_end_matches('\r').to_owned(),
-            marked: start - line_start..end - line_start,
+            source_line: source_line.to_owned(),
+            marked: shown(start)..shown(end),
         }
     }
 
@@ -225,6 +228,12 @@ mod tests {
         assert_eq!((place.line, place.column), (2, 4));
         let end = Place::new(&"f.yml".into(), text, Span::new(99, 120));
         assert_eq!((end.line, end.column), (3, 1));
+    }
+
+    #[test]
+    fn what_stands_among_carriage_returns_can_be_shown() {
+        let place = Place::new(&"f.yml".into(), "a: 1\r\r\r\nb", Span::new(6, 7));
+        assert!(Problem::error(place, "odd").render(false).contains("f.yml:1:"));
     }
 
     #[test]

@@ -112,17 +112,15 @@ fn add(sum: &mut f64, lost: &mut f64, value: f64) {
 }
 
 fn add_buckets(sum: &mut Vec<(i32, f64)>, lost: &mut Vec<(i32, f64)>, values: &[(i32, f64)]) {
-    // Both get each bucket, so that they can be walked side by side.
+    // Both get each bucket. Those whose index lies at the end of all numbers need not be in order, and may be missed.
     layout::merge(sum, values, |_, _| {});
     let wanted = sum.clone();
     layout::merge(lost, &wanted, |_, _| {});
-    let mut at = 0;
+    let find = |all: &[(i32, f64)], index: i32| all.binary_search_by_key(&index, |(have, _)| *have).ok();
     for (index, value) in values {
-        while sum[at].0 < *index {
-            at += 1;
+        if let (Some(at), Some(place)) = (find(sum, *index), find(lost, *index)) {
+            add(&mut sum[at].1, &mut lost[place].1, *value);
         }
-        let place = lost.partition_point(|(have, _)| have < index);
-        add(&mut sum[at].1, &mut lost[place].1, *value);
     }
 }
 
