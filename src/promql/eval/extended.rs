@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use crate::model::Timestamp;
-use crate::promql::eval::rates::Kind;
+use crate::promql::eval::rates::{Kind, noting};
 use crate::promql::eval::stretch::Stretch;
 use crate::promql::tree::ast::Extension;
-use crate::promql::value::{Amount, Histogram, Incompatible, Merged, Reset};
+use crate::promql::value::{Amount, Histogram, Reset};
 use crate::promql::{HistogramSample, Sample};
 
 /// The change between the ends, divided by `per`.
@@ -166,21 +166,6 @@ fn histogram_between(
     value.scale(fraction);
     noting(stretch, value.add(&before.value), "addition")?;
     Some(Arc::new(value))
-}
-
-fn noting(stretch: &Stretch<'_>, merged: Result<Merged, Incompatible>, during: &str) -> Option<()> {
-    match merged {
-        Ok(merged) => {
-            if merged.reconciled {
-                stretch.notes.reconciled(stretch.span, during);
-            }
-            Some(())
-        }
-        Err(Incompatible) => {
-            stretch.notes.mixed_schemas(stretch.span, stretch.name());
-            None
-        }
-    }
 }
 
 /// The value at an instant on the line between the samples around it; the last one's where none follows.

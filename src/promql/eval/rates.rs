@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::model::Timestamp;
 use crate::promql::eval::stretch::{Any, Stretch, seconds};
-use crate::promql::value::{Amount, Histogram, Incompatible, Reset};
+use crate::promql::value::{Amount, Histogram, Incompatible, Merged, Reset};
 use crate::promql::{HistogramSample, Sample};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,9 +152,9 @@ fn starts_again(stretch: &Stretch<'_>, before: Timestamp, at: Timestamp) -> bool
 }
 
 /// What two histograms that can't be added are said to be, and what had to be reconciled.
-fn noting(
+pub(super) fn noting(
     stretch: &Stretch<'_>,
-    merged: Result<crate::promql::value::Merged, Incompatible>,
+    merged: Result<Merged, Incompatible>,
     during: &str,
 ) -> Option<()> {
     match merged {
