@@ -119,11 +119,18 @@ impl Store {
     }
 
     pub(super) fn deliveries(&self, query: &DeliveryQuery) -> Result<Vec<DeliveryStatus>, JournalError> {
-        let sql = concat!(
-            statuses!(),
-            "WHERE (?1 IS NULL OR incident = ?1) AND (?2 IS NULL OR sink = ?2) AND (?3 IS NULL OR fate = ?3)
-             ORDER BY id DESC LIMIT ?4"
-        );
+        macro_rules! fitting {
+            ($of:literal) => {
+                concat!(
+                    statuses!(),
+                    "WHERE ",
+                    $of,
+                    " AND (?2 IS NULL OR sink = ?2) AND (?3 IS NULL OR fate = ?3) ORDER BY id DESC LIMIT ?4"
+                )
+            };
+        }
+        // Those of one incident are found by their index, however many others there are.
+        let sql = if query.incident.is_some() { fitting!("incident = ?1") } else { fitting!("?1 IS NULL") };
         let incident = query.incident.map(|incident| column(incident.0));
         let sink = query.sink.as_ref().map(SinkName::as_str);
         self.statuses(sql, (incident, sink, query.fate.as_deref(), column(query.limit as u64)))

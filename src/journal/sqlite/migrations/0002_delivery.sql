@@ -36,7 +36,6 @@ DROP TABLE deliveries;
 ALTER TABLE deliveries_anew RENAME TO deliveries;
 CREATE INDEX deliveries_waiting ON deliveries (sink, incident, id) WHERE fate = 'waiting';
 CREATE INDEX deliveries_of_incident ON deliveries (incident, id);
-CREATE INDEX deliveries_dead ON deliveries (id) WHERE fate = 'dead';
 
 CREATE TABLE remembered (
     sink     TEXT NOT NULL,
