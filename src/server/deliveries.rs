@@ -73,10 +73,7 @@ pub async fn retry<J: Journal, C: Clock>(
     Path(id): Path<String>,
     body: Body,
 ) -> Response {
-    match retried(&face, &id, body).await {
-        Ok(delivery) => Json(json!({ "delivery": delivery })).into_response(),
-        Err(refusal) => refused(refusal),
-    }
+    answer(retried(&face, &id, body).await)
 }
 
 /// A message that waits is given up.
@@ -85,10 +82,7 @@ pub async fn drop<J: Journal, C: Clock>(
     Path(id): Path<String>,
     body: Body,
 ) -> Response {
-    match dropped(&face, &id, body).await {
-        Ok(delivery) => Json(json!({ "delivery": delivery })).into_response(),
-        Err(refusal) => refused(refusal),
-    }
+    answer(dropped(&face, &id, body).await)
 }
 
 async fn retried<J: Journal, C: Clock>(
@@ -187,6 +181,14 @@ fn unknown(id: DeliveryId) -> Refusal {
 
 fn unanswered(failed: &JournalError) -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, failed.to_string())
+}
+
+/// How a message stands after it was changed, or why it was not.
+fn answer(changed: Result<DeliveryView, Refusal>) -> Response {
+    match changed {
+        Ok(delivery) => Json(json!({ "delivery": delivery })).into_response(),
+        Err(refusal) => refused(refusal),
+    }
 }
 
 fn refused((status, why): Refusal) -> Response {

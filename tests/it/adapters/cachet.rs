@@ -169,6 +169,14 @@ fn third(page: Shared) -> impl FnMut(&Seen) -> Result<Reply, String> + Send + 's
     }
 }
 
+/// The version that `adapter` is for.
+async fn start(adapter: &str, page: &Shared) -> Server {
+    match adapter {
+        "cachet-v2" => Server::start(second(page.clone())).await,
+        _ => Server::start(third(page.clone())).await,
+    }
+}
+
 fn at(adapter: &str, url: &str) -> Journey {
     sink(adapter, Audience::Customers, &["token: FILE:tok-3f9a1c77", &format!("url: {url}")]).build()
 }
@@ -177,10 +185,7 @@ fn at(adapter: &str, url: &str) -> Journey {
 async fn an_incident_lives_there_as_it_does_here() {
     for adapter in ["cachet-v2", "cachet-v3"] {
         let page = Shared::default();
-        let server = match adapter {
-            "cachet-v2" => Server::start(second(page.clone())).await,
-            _ => Server::start(third(page.clone())).await,
-        };
+        let server = start(adapter, &page).await;
         let mut journey = at(adapter, &server.url());
         for (message, (status, crm)) in posts().into_iter().zip([(1, 2), (2, 4), (4, 1)]) {
             delivered(&journey.send(message).await);
@@ -205,10 +210,7 @@ async fn an_incident_lives_there_as_it_does_here() {
 async fn a_component_that_is_not_there_does_not_hold_up_the_message() {
     for adapter in ["cachet-v2", "cachet-v3"] {
         let page = Shared::default();
-        let server = match adapter {
-            "cachet-v2" => Server::start(second(page.clone())).await,
-            _ => Server::start(third(page.clone())).await,
-        };
+        let server = start(adapter, &page).await;
         let mut journey = at(adapter, &server.url());
         server.moods([Mood::Refuse(404, None)]);
         delivered(&journey.send(posts().remove(0)).await);
