@@ -23,4 +23,4 @@ pub use read::{At, Entries, OneOrMany, Read, Reader, Wrong};
 pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
 pub use sink::{RawRate, RawSetting, RawSink, RawTree};
 pub use top::{RawConfig, RawGlobal, RawServer};
-pub use words::{Bytes, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};
+pub use words::{Bytes, CorrelateWord, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};

@@ -121,6 +121,9 @@ words! {
     Language as "a language that posts can be written in" {
         "en" => Self::English, "pt-BR" => Self::BrazilianPortuguese,
     }
+    CorrelateWord as "whether related alerts are one incident" {
+        "on" => Self::On, "off" => Self::Off,
+    }
     LostAnswerWord as "what a lost answer leads to" {
         "impossible" => Self::Impossible, "adopted" => Self::Adopted, "visible" => Self::Visible,
     }
@@ -136,6 +139,15 @@ words! {
         "labelmap" => Self::LabelMap, "labeldrop" => Self::LabelDrop, "labelkeep" => Self::LabelKeep,
         "lowercase" => Self::Lowercase, "uppercase" => Self::Uppercase,
     }
+}
+
+/// Whether related alerts are one incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CorrelateWord {
+    /// They are.
+    On,
+    /// Each alert is its own.
+    Off,
 }
 
 /// Whether a lost answer shows a message twice.
