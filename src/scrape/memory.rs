@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -63,6 +64,8 @@ pub(super) struct Memory {
     has_news: bool,
     /// Which demand `Meaning::Unwanted` was said for.
     demand: u64,
+    /// The series of the samples of the last good page.
+    pub(super) series: Arc<[Labels]>,
 }
 
 impl Default for Memory {
@@ -88,6 +91,7 @@ impl Memory {
             has_twins: false,
             has_news: false,
             demand: 0,
+            series: Arc::default(),
         }
     }
 
@@ -119,19 +123,19 @@ impl Memory {
         self.by_series.find(hash, |at| *self.entries[*at as usize].series == *series).copied().map(Known)
     }
 
-    /// Remembers a series; `None` where there is no room.
-    pub(super) fn remember(&mut self, series: &str, meaning: Meaning) -> Option<Known> {
+    /// Remembers a series; gives back what is made of it where there is no room.
+    pub(super) fn remember(&mut self, series: &str, meaning: Meaning) -> Result<Known, Meaning> {
         if self.max_series <= self.entries.len() || MAX_BYTES < self.bytes + series.len() {
-            return None;
+            return Err(meaning);
         }
-        let at = u32::try_from(self.entries.len()).ok()?;
+        let Ok(at) = u32::try_from(self.entries.len()) else { return Err(meaning) };
         self.has_news = true;
         self.bytes += series.len();
         self.entries.push(Entry { series: series.into(), meaning, seen: 0, place: u32::MAX });
         let (entries, hasher) = (&self.entries, &self.hasher);
         let hash = hasher.hash_one(series);
         self.by_series.insert_unique(hash, at, |at| hasher.hash_one(&*entries[*at as usize].series));
-        Some(Known(at))
+        Ok(Known(at))
     }
 
     /// Notes that the page has this series, and whether it had it before.
@@ -237,7 +241,8 @@ mod tests {
                 }
                 _ => memory.find(text),
             };
-            let known = known.or_else(|| memory.remember(text, Meaning::Dropped)).expect("there is room");
+            let known =
+                known.or_else(|| memory.remember(text, Meaning::Dropped).ok()).expect("there is room");
             memory.note(known);
         }
         memory.end_page();

@@ -1,7 +1,7 @@
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::*;
-use crate::model::{Clock, TargetKey, Timestamp};
+use crate::model::{Clock, Labels, TargetKey, Timestamp};
 use crate::scrape::{ScrapeEvent, Scraper};
 use crate::series::Page;
 
@@ -45,7 +45,7 @@ impl Rig {
 
 fn names(page: &Page) -> Vec<&str> {
     let samples = page.samples.as_ref().expect("a good page");
-    samples.iter().map(|sample| sample.labels.metric_name()).collect()
+    samples.series.iter().map(Labels::metric_name).collect()
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_large_page_is_read_and_remembered_too() {
     rig.discovered().await;
     for _ in 0..2 {
         rig.clock.advance(INTERVAL);
-        assert_eq!(rig.page().await.samples.map(|samples| samples.len()), Ok(20_000));
+        assert_eq!(rig.page().await.samples.map(|samples| samples.values.len()), Ok(20_000));
     }
 }
 
