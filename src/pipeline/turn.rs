@@ -61,7 +61,7 @@ enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
     Group { place: usize, at: Timestamp, missed: u64 },
     /// Evaluate the rules of which a target's page is the whole news.
-    News(TargetKey),
+    News(TargetKey, Timestamp),
     /// Look at the metrics of components for changes.
     Look,
     /// Ask the book, and tell whoever waits what came of it.
@@ -87,7 +87,7 @@ pub struct Pipeline<J, C, I> {
     /// What must be committed before anything else is decided.
     waiting: VecDeque<Work>,
     /// Targets that pages came of which no rule has seen yet.
-    news: VecDeque<TargetKey>,
+    news: VecDeque<(TargetKey, Timestamp)>,
     /// Until when the journal is left alone.
     rest_until: Option<Timestamp>,
 }
@@ -133,7 +133,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 // It stays due: at the same instant, while that is the latest one.
                 Work::Group { place, .. } => self.house.write().agenda.put_off(place, retry_at),
                 // Its groups see it at their next instants.
-                Work::News(_) => {}
+                Work::News(..) => {}
                 other => {
                     self.waiting.push_front(other);
                     self.rest_until = Some(retry_at);
@@ -163,7 +163,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             self.news.clear();
         }
         // After the groups: no instant that was due before this one may come after it.
-        self.news.pop_front().map(Work::News)
+        self.news.pop_front().map(|(target, at)| Work::News(target, at))
     }
 
     /// One turn: propose, commit, apply.
@@ -197,9 +197,10 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 let retired = house.retired(now);
                 (house.propose_evaluation(now, vec![retired]), None)
             }
-            Work::News(target) => {
+            Work::News(target, page_at) => {
                 let mut house = self.house.write();
-                let outcomes = house.evaluate_news(target, now);
+                // A page that came before its time, as in replay, says nothing of the time before it.
+                let outcomes = house.evaluate_news(target, now.max(*page_at));
                 (house.propose_evaluation(now, outcomes), None)
             }
             Work::Group { place, at, missed } => {
@@ -296,7 +297,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
         match inbound {
             Inbound::Scrape(event) => {
                 if let ScrapeEvent::Page(page) = &event {
-                    self.news.push_back(page.target.clone());
+                    self.news.push_back((page.target.clone(), page.at));
                 }
                 self.house.write().ingest(event, self.clock.now());
             }
