@@ -3,6 +3,7 @@
 mod clock;
 mod discovery;
 mod fetch;
+mod found;
 mod page;
 mod scraper;
 mod server;
@@ -42,6 +43,8 @@ fn job(name: &str, addresses: &[&str]) -> Job {
             targets: addresses.iter().map(|address| (*address).to_owned()).collect(),
             labels: BTreeMap::new(),
         }],
+        discovery: Vec::new(),
+        keep_dropped_targets: 0,
     }
 }
 
