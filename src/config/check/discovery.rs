@@ -30,7 +30,7 @@ pub(super) fn providers(raw: &mut RawJob, cx: &Context<'_>) -> Vec<Discovery> {
     let names = raw.dns_sd_configs.take().unwrap_or_default();
     let clusters = raw.kubernetes_sd_configs.take().unwrap_or_default();
     let files = files.into_iter().filter_map(|raw| Some(Discovery::File(file(raw, cx)?)));
-    let services = services.into_iter().filter_map(|raw| Some(Discovery::Http(http(raw, cx)?)));
+    let services = services.into_iter().filter_map(|raw| Some(Discovery::Http(Box::new(http(raw, cx)?))));
     let names = names.into_iter().filter_map(|raw| Some(Discovery::Dns(dns(raw, cx)?)));
     let clusters =
         clusters.into_iter().filter_map(|raw| Some(Discovery::Kubernetes(Box::new(kubernetes(raw, cx)?))));
@@ -131,7 +131,9 @@ fn kubernetes(raw: RawKubernetesSd, cx: &Context<'_>) -> Option<KubernetesDiscov
             cx.error(&file.at, wrong.hint("keep one of them"));
             None
         }
-        (Some(server), None) => address(&server, cx).map(|url| KubernetesApi::Server { url, requests }),
+        (Some(server), None) => {
+            address(&server, cx).map(|url| KubernetesApi::Server { url, requests: Box::new(requests) })
+        }
         (None, file) => {
             if has_requests {
                 let what = if file.is_some() { "with `kubeconfig_file`" } else { "without `api_server`" };

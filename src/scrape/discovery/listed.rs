@@ -59,8 +59,8 @@ pub(super) fn from_yaml(text: &str) -> Result<Vec<TargetGroup>, ListError> {
         };
         let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what).to_owned();
         ListError {
-            line: number(place.as_ref().map(|at| at.line().into())),
-            column: number(place.as_ref().map(|at| at.column().into())),
+            line: number(place.as_ref().map(|at| at.line())),
+            column: number(place.as_ref().map(|at| at.column())),
             what,
         }
     })?;

@@ -13,6 +13,7 @@ mod finder;
 mod found;
 mod group;
 mod http;
+mod kubernetes;
 mod listed;
 mod provider;
 mod resolve;

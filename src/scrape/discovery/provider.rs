@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use crate::model::Clock;
-use crate::scrape::discovery::{Discovery, Group, file, http};
+use crate::scrape::discovery::{Discovery, Group, file, http, kubernetes};
 
 /// Which provider of a running finder.
 pub(super) type ProviderId = u64;
@@ -79,8 +79,9 @@ pub(super) async fn run<C: Clock>(clock: C, reporter: Reporter) {
     let settings = reporter.settings.clone();
     match &*settings {
         Discovery::File(settings) => file::run(clock, settings.clone(), reporter).await,
-        Discovery::Http(settings) => http::run(clock, settings.clone(), reporter).await,
-        Discovery::Dns(_) | Discovery::Kubernetes(_) => {
+        Discovery::Http(settings) => http::run(clock, (**settings).clone(), reporter).await,
+        Discovery::Kubernetes(settings) => kubernetes::run(clock, (**settings).clone(), reporter).await,
+        Discovery::Dns(_) => {
             let mut reporter = reporter;
             reporter.failed("it is not there yet".to_owned()).await;
         }

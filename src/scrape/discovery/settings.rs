@@ -13,7 +13,7 @@ pub enum Discovery {
     /// `file_sd_configs`
     File(FileDiscovery),
     /// `http_sd_configs`
-    Http(HttpDiscovery),
+    Http(Box<HttpDiscovery>),
     /// `dns_sd_configs`
     Dns(DnsDiscovery),
     /// `kubernetes_sd_configs`
@@ -156,14 +156,14 @@ impl KubernetesRole {
 pub enum KubernetesApi {
     /// As a pod's service account finds it.
     InCluster,
-    /// As a file says it that `kubectl` reads too; read again when a connection is made anew.
+    /// As a file says it that `kubectl` reads too. It is read when discovery begins.
     Kubeconfig(PathBuf),
     /// As the configuration says it.
     Server {
         /// Its address.
         url: Url,
         /// How it is asked.
-        requests: RequestSettings,
+        requests: Box<RequestSettings>,
     },
 }
 

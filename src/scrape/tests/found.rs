@@ -12,7 +12,9 @@ use crate::scrape::{
 };
 use crate::series::Window;
 
+mod cluster;
 mod http;
+mod kubernetes;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,7 +73,7 @@ impl Rig {
 
     /// Lets everybody do what can be done at this time, then goes on a second.
     async fn tick(&self) {
-        for _ in 0..200 {
+        for _ in 0..50 {
             tokio::task::spawn_blocking(|| ()).await.expect("it runs");
         }
         self.clock.advance(SECOND);

@@ -9,14 +9,14 @@ fn asking(server: &Server) -> Job {
     let credentials = SecretSource::Inline(Secret::new("s3cret"));
     Job {
         interval: Duration::from_secs(3600),
-        discovery: vec![Discovery::Http(HttpDiscovery {
+        discovery: vec![Discovery::Http(Box::new(HttpDiscovery {
             url,
             refresh_interval: Duration::from_secs(30),
             requests: RequestSettings {
                 authorization: Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials }),
                 ..RequestSettings::default()
             },
-        })],
+        }))],
         ..job("j", &[])
     }
 }
