@@ -367,3 +367,6 @@ impl<C: Clock> Scrape<C> {
         state.has_duplicates = read.duplicate.is_some();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,10 @@ fn http(raw: RawHttpSd, cx: &Context<'_>) -> Option<HttpDiscovery> {
 }
 
 fn dns(raw: RawDnsSd, cx: &Context<'_>) -> Option<DnsDiscovery> {
+    if !cfg!(feature = "dns-sd") {
+        let wrong = Wrong::new("this build has no discovery through DNS");
+        cx.error(&raw.at, wrong.hint("build with the feature `dns-sd`, which is on by default"));
+    }
     let refresh_interval = interval(raw.refresh_interval, NAMES_ASKED_EVERY, cx);
     let kind = raw.r#type.as_ref().map_or(DnsRecord::Srv, |kind| kind.value);
     let port = match &raw.port {

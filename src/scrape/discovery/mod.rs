@@ -8,6 +8,8 @@
 //! source. `finder` gathers them, `found` keeps them and relabels only what is new, `resolve` makes targets of them.
 
 mod ask;
+#[cfg(feature = "dns-sd")]
+mod dns;
 mod file;
 mod finder;
 mod found;

@@ -6,6 +6,8 @@ use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use crate::model::Clock;
+#[cfg(feature = "dns-sd")]
+use crate::scrape::discovery::dns;
 use crate::scrape::discovery::{Discovery, Group, file, http, kubernetes};
 
 /// Which provider of a running finder.
@@ -81,9 +83,10 @@ pub(super) async fn run<C: Clock>(clock: C, reporter: Reporter) {
         Discovery::File(settings) => file::run(clock, settings.clone(), reporter).await,
         Discovery::Http(settings) => http::run(clock, (**settings).clone(), reporter).await,
         Discovery::Kubernetes(settings) => kubernetes::run(clock, (**settings).clone(), reporter).await,
-        Discovery::Dns(_) => {
-            let mut reporter = reporter;
-            reporter.failed("it is not there yet".to_owned()).await;
-        }
+        #[cfg(feature = "dns-sd")]
+        Discovery::Dns(settings) => dns::run(clock, settings.clone(), reporter).await,
+        // The configuration refuses it in a build without it.
+        #[cfg(not(feature = "dns-sd"))]
+        Discovery::Dns(_) => {}
     }
 }

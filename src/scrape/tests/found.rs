@@ -283,3 +283,36 @@ async fn what_changes_quickly_is_gathered() {
     }
     assert!(plans < 5, "{plans}");
 }
+
+#[tokio::test]
+async fn thousands_of_targets_that_come_and_go_leave_nothing() {
+    // Half of them stay each time; the last round has none.
+    let address = |n: usize| format!("127.2.{}.{}:1", n / 250, n % 250);
+    let rounds: Vec<Vec<String>> = (0..4)
+        .map(|round| (round * 1000..round * 1000 + 2000).map(address).collect())
+        .chain([Vec::new()])
+        .collect();
+    let mut rig = Rig::start(&[("a.json", &list(&rounds[0]))], |files| vec![discovering("j", &[files])]);
+    let mut window = Window::new();
+    for (round, addresses) in rounds.iter().enumerate() {
+        rig.write("a.json", &list(addresses));
+        let mut expected = addresses.clone();
+        expected.sort();
+        let mut turns = 0;
+        while instances(window.targets().map(|target| target.identity.clone())) != expected {
+            turns += 1;
+            assert!(turns < 100, "round {round}");
+            rig.tick().await;
+            while let Ok(event) = rig.events.try_recv() {
+                match event {
+                    ScrapeEvent::Discovered(targets) => window.discovered(&targets, rig.clock.now()),
+                    ScrapeEvent::Gone(key, at) => window.target_gone(&key, at),
+                    ScrapeEvent::Page(_) => {}
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(rig.scraper.discovery().figures().mechanisms["file"].found, addresses.len());
+    }
+    assert!(rig.scraper.discovery().targets().is_empty());
+}

@@ -1,6 +1,6 @@
 //! The room against real HTTP on loopback, also against targets that misbehave.
 
-mod clock;
+pub(super) mod clock;
 mod discovery;
 mod fetch;
 mod found;
@@ -22,7 +22,7 @@ use crate::scrape::{
 };
 
 /// A job of one static group, with Prometheus's defaults.
-fn job(name: &str, addresses: &[&str]) -> Job {
+pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
     Job {
         name: name.to_owned(),
         interval: Duration::from_secs(15),

@@ -25,6 +25,8 @@ struct Known {
     pods: BTreeMap<String, Value>,
     /// Everything that happened, with the version after it.
     history: Vec<(u64, &'static str, Value)>,
+    /// What a list of several pages is of: all of its pages are of the same moment.
+    snapshots: Vec<(u64, Vec<Value>)>,
     /// Versions before this one are not known any more.
     oldest: u64,
     watches: Vec<UnboundedSender<Bytes>>,
@@ -189,15 +191,27 @@ async fn answer(State(api): State<Api>, RawQuery(query): RawQuery, headers: Head
         return watch(&mut known, &query);
     }
     known.counts.pages += 1;
-    // Pages of three, so that a test sees some.
-    let from: usize = query.get("continue").map_or(0, |from| from.parse().expect("a number that we gave"));
+    // Pages of three, so that a test sees some; the token is the number of the snapshot and the place in it.
+    let token = query.get("continue").map(|token| token.split_once('-').expect("a token that we gave"));
+    let (snapshot, from): (usize, usize) = match token {
+        Some((snapshot, from)) => (snapshot.parse().expect("ours"), from.parse().expect("ours")),
+        None => {
+            known.counts.lists += 1;
+            let now = (known.version, known.pods.values().cloned().collect());
+            known.snapshots.push(now);
+            (known.snapshots.len() - 1, 0)
+        }
+    };
     let page = if query.contains_key("limit") { 3 } else { usize::MAX };
-    known.counts.lists += usize::from(from == 0);
-    let items: Vec<&Value> = known.pods.values().skip(from).take(page).collect();
+    let (version, pods) = &known.snapshots[snapshot];
+    if *version < known.oldest {
+        return refuse(StatusCode::GONE, "the provided continue parameter is too old");
+    }
+    let items: Vec<&Value> = pods.iter().skip(from).take(page).collect();
     let next = from.saturating_add(items.len());
-    let mut metadata = json!({"resourceVersion": known.version.to_string()});
-    if next < known.pods.len() {
-        metadata["continue"] = json!(next.to_string());
+    let mut metadata = json!({"resourceVersion": version.to_string()});
+    if next < pods.len() {
+        metadata["continue"] = json!(format!("{snapshot}-{next}"));
     }
     axum::Json(json!({"kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items}))
         .into_response()
