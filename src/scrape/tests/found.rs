@@ -148,29 +148,15 @@ async fn targets_come_and_go_with_a_file() {
 
 #[tokio::test]
 async fn nobody_is_taken_for_gone_before_each_provider_has_answered() {
-    // Before the restart, `h:1` fed an alert. Its file is broken at the moment, so nobody knows of it.
-    let fed = target(Job { interval: Duration::from_secs(3600), ..job("j", &["h:1"]) });
+    // `tests/it/discovery.rs` has what becomes of alerts meanwhile.
     let mut rig = Rig::start(&[("a.json", "[{"), ("b.json", &list(["h:2"]))], |files| {
         vec![discovering("j", &[files]), job("listed", &["l:1"])]
     });
     rig.is_quiet().await;
     assert_eq!(rig.scraper.discovery().figures().mechanisms["file"].waiting, 1);
-    let mut window = Window::new();
-    let feed = crate::promql::Feed {
-        origin: crate::promql::Origin::Target(fed.key.clone()),
-        labels: fed.identity.with("__name__", "a"),
-    };
-    let presence = |window: &Window, at| {
-        use crate::promql::Source;
-        window.presence(&feed, SECOND, at)
-    };
-    assert_eq!(presence(&window, rig.clock.now()), crate::promql::Presence::Warming);
     rig.write("a.json", "[]");
-    let ScrapeEvent::Discovered(targets) = rig.event().await else { panic!("all have answered now") };
-    assert_eq!(targets.len(), 2);
-    window.discovered(&targets, rig.clock.now());
-    let at = rig.clock.now();
-    assert_eq!(presence(&window, at), crate::promql::Presence::Ended { since: at });
+    assert_eq!(rig.discovered().await, ["h:2", "l:1"]);
+    assert_eq!(rig.scraper.discovery().figures().mechanisms["file"].waiting, 0);
 }
 
 #[tokio::test]
