@@ -192,13 +192,12 @@ fn kubeconfig(path: &Path, text: &str) -> Result<Access, String> {
         }),
         (None, None, None) => None,
     };
-    let tls = TlsSettings {
-        ca_file: cluster.certificate_authority.map(|file| folder.join(file)),
-        cert_file: user.client_certificate.map(|file| folder.join(file)),
-        key_file: user.client_key.map(|file| folder.join(file)),
-        server_name: cluster.tls_server_name,
-        insecure_skip_verify: cluster.insecure_skip_tls_verify,
-    };
+    let mut tls =
+        TlsSettings { insecure_skip_verify: cluster.insecure_skip_tls_verify, ..TlsSettings::default() };
+    tls.ca_file = cluster.certificate_authority.map(|file| folder.join(file));
+    tls.cert_file = user.client_certificate.map(|file| folder.join(file));
+    tls.key_file = user.client_key.map(|file| folder.join(file));
+    tls.server_name = cluster.tls_server_name;
     Ok(Access { url, requests: RequestSettings { authorization, tls, follow_redirects: true } })
 }
 

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -138,7 +138,7 @@ impl<C: Clock> Watch<C> {
             }
             let deadline = self.clock.now() + LIST_TIMEOUT;
             let answer = async {
-                let response = self.ask(&url).await?;
+                let response = self.ask(&url, HeaderMap::new()).await?;
                 let status = response.status();
                 if status == StatusCode::GONE && !from.is_empty() {
                     return Ok(None);
@@ -199,10 +199,12 @@ impl<C: Clock> Watch<C> {
             .append_pair("allowWatchBookmarks", "true")
             .append_pair("resourceVersion", version)
             .append_pair("timeoutSeconds", &length.as_secs().to_string());
+        // What is packed may wait in a buffer on its way.
+        let unpacked = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let now = self.clock.now();
         let response = tokio::select! {
             biased;
-            response = self.ask(&url) => response?,
+            response = self.ask(&url, unpacked) => response?,
             () = self.clock.sleep_until(now + LIST_TIMEOUT) => return Err("no answer in time".to_owned()),
         };
         if response.status() == StatusCode::GONE {
@@ -273,8 +275,7 @@ impl<C: Clock> Watch<C> {
         Ok(None)
     }
 
-    async fn ask(&self, url: &Url) -> Result<Response, String> {
-        let mut headers = HeaderMap::new();
+    async fn ask(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, String> {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         self.asker.get(url, headers).await.map_err(|error| error.whole())
     }

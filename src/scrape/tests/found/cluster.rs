@@ -188,6 +188,7 @@ async fn answer(State(api): State<Api>, RawQuery(query): RawQuery, headers: Head
         return refuse(StatusCode::UNAUTHORIZED, "Unauthorized");
     }
     if query.get("watch").map(String::as_str) == Some("true") {
+        assert_eq!(headers.get("accept-encoding").and_then(|value| value.to_str().ok()), Some("identity"));
         return watch(&mut known, &query);
     }
     known.counts.pages += 1;
