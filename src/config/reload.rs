@@ -94,7 +94,11 @@ fn jobs(config: &Config) -> Things {
         Authorization::Basic { password, .. } => digest(password),
         Authorization::Credentials { credentials, .. } => digest(credentials),
     };
-    let about = |job: &Job| format!("{job:?} {:?}", job.authorization.as_ref().map(secret));
+    let about = |job: &Job| {
+        let found = job.discovery.iter().filter_map(|discovery| discovery.authorization());
+        let secrets: Vec<_> = job.authorization.iter().chain(found).map(secret).collect();
+        format!("{job:?} {secrets:?}")
+    };
     config.jobs.iter().map(|job| (job.name.clone(), about(job))).collect()
 }
 

@@ -128,6 +128,7 @@ impl Daemon {
             journal,
             reload: reload.clone(),
             outbox: outbox.clone(),
+            discovery: scraper.discovery(),
             inbox: inbox.clone(),
             clock: clock.clone(),
             links: key,

@@ -62,7 +62,11 @@ impl Fetcher {
     }
 
     /// Asks where the target says that its page is, where the job follows redirects. Credentials go to the target alone.
-    async fn follow(&self, target: &Target, mut headers: HeaderMap) -> Result<Response, ScrapeError> {
+    pub(super) async fn follow(
+        &self,
+        target: &Target,
+        mut headers: HeaderMap,
+    ) -> Result<Response, ScrapeError> {
         let mut url = target.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.ask(&url, headers.clone()).await?;
@@ -155,7 +159,8 @@ async fn headers(target: &Target) -> Result<HeaderMap, ScrapeError> {
     Ok(headers)
 }
 
-async fn authorize(authorization: &Authorization) -> Result<HeaderValue, ScrapeError> {
+/// The value of the header that authenticates.
+pub(super) async fn authorize(authorization: &Authorization) -> Result<HeaderValue, ScrapeError> {
     let text = match authorization {
         Authorization::Basic { username, password } => {
             use base64::{Engine, engine::general_purpose::STANDARD};
@@ -211,7 +216,8 @@ fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
     }
 }
 
-async fn read_body(mut response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
+/// The body of an answer, where it is not longer than `limit` bytes.
+pub(super) async fn read_body(mut response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| ScrapeError::BrokenOff(e.without_url()))? {
         if limit < (body.len() + chunk.len()) as u64 {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::model::SecretSource;
+use crate::scrape::Discovery;
 
 /// A job: targets that are scraped in the same way.
 #[derive(Debug, Clone)]
@@ -43,6 +44,10 @@ pub struct Job {
     pub limits: Limits,
     /// Targets, as written.
     pub targets: Vec<TargetGroup>,
+    /// Where more targets are found.
+    pub discovery: Vec<Discovery>,
+    /// How many dropped targets are listed to people; 0 for as many as there may be.
+    pub keep_dropped_targets: usize,
 }
 
 impl Job {

@@ -21,7 +21,12 @@ mod scraper;
 #[cfg(test)]
 mod tests;
 
-pub use discovery::{Target, TargetError, TargetErrors, TargetFault, resolve_targets};
+pub use discovery::{
+    DiscoveredTarget, Discovery, DiscoveryFigures, DiscoveryView, DnsDiscovery, DnsRecord, FileDiscovery,
+    HttpDiscovery, JobFigures, KubernetesApi, KubernetesDiscovery, KubernetesNamespaces, KubernetesRole,
+    KubernetesSelector, MechanismFigures, OverLimit, RequestSettings, Target, TargetError, TargetErrors,
+    TargetFate, TargetFault, resolve_targets,
+};
 pub use error::ScrapeError;
 pub use formats::{
     Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,

@@ -58,6 +58,12 @@ impl Schedule {
         }
     }
 
+    /// How many targets there are, and how many turns wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.rhythms.len(), self.due.len())
+    }
+
     /// When somebody is due next.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)

@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
+use crate::scrape::DiscoveryView;
 use crate::server::{
     Hooks, LinkKey, Queries, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
     prometheus,
@@ -38,6 +39,8 @@ pub struct Face<J, C> {
     pub reload: ReloadHandle,
     /// The running sinks.
     pub outbox: OutboxView,
+    /// How discovery of targets goes.
+    pub discovery: DiscoveryView,
     /// The way into the pipeline.
     pub inbox: mpsc::Sender<Inbound>,
     /// The time.

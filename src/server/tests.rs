@@ -58,6 +58,7 @@ impl Rig {
             journal: journal.clone(),
             reload,
             outbox,
+            discovery: crate::scrape::DiscoveryView::default(),
             inbox,
             clock: Still,
             links: LinkKey::new(b"key"),

@@ -14,7 +14,7 @@ use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
     suggest,
 };
-use crate::scrape::RelabelAction;
+use crate::scrape::{DnsRecord, KubernetesRole, RelabelAction};
 
 use super::read::{Scalar, Wrong};
 
@@ -132,6 +132,13 @@ words! {
     }
     MailTlsWord as "a way to a mail server" {
         "starttls" => Self::StartTls, "implicit" => Self::Implicit, "none" => Self::None,
+    }
+    DnsRecord as "a kind of DNS record" {
+        "SRV" => Self::Srv, "A" => Self::A, "AAAA" => Self::Aaaa, "MX" => Self::Mx, "NS" => Self::Ns,
+    }
+    KubernetesRole as "a role" {
+        "node" => Self::Node, "pod" => Self::Pod, "service" => Self::Service,
+        "endpointslice" => Self::EndpointSlice, "endpoints" => Self::Endpoints, "ingress" => Self::Ingress,
     }
     RelabelAction as "a relabelling action" {
         "replace" => Self::Replace, "keep" => Self::Keep, "drop" => Self::Drop,

@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use crate::model::{Clock, Timestamp};
 
 #[derive(Clone)]
-pub(super) struct ManualClock(Arc<watch::Sender<Timestamp>>);
+pub(in crate::scrape) struct ManualClock(Arc<watch::Sender<Timestamp>>);
 
 impl ManualClock {
-    pub(super) fn at(now: Timestamp) -> Self {
+    pub(in crate::scrape) fn at(now: Timestamp) -> Self {
         Self(Arc::new(watch::Sender::new(now)))
     }
 
-    pub(super) fn advance(&self, length: Duration) {
+    pub(in crate::scrape) fn advance(&self, length: Duration) {
         self.0.send_modify(|now| *now = *now + length);
     }
 }

@@ -1,8 +1,9 @@
 //! The room against real HTTP on loopback, also against targets that misbehave.
 
-mod clock;
+pub(super) mod clock;
 mod discovery;
 mod fetch;
+mod found;
 mod page;
 mod scraper;
 mod server;
@@ -21,7 +22,7 @@ use crate::scrape::{
 };
 
 /// A job of one static group, with Prometheus's defaults.
-fn job(name: &str, addresses: &[&str]) -> Job {
+pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
     Job {
         name: name.to_owned(),
         interval: Duration::from_secs(15),
@@ -42,6 +43,8 @@ fn job(name: &str, addresses: &[&str]) -> Job {
             targets: addresses.iter().map(|address| (*address).to_owned()).collect(),
             labels: BTreeMap::new(),
         }],
+        discovery: Vec::new(),
+        keep_dropped_targets: 0,
     }
 }
 

@@ -97,6 +97,7 @@ async fn face<C: Clock>(
         journal: journal.clone(),
         reload,
         outbox,
+        discovery: crate::scrape::DiscoveryView::default(),
         inbox: inbox.clone(),
         clock,
         links: LinkKey::new(b"key"),
