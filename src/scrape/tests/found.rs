@@ -216,7 +216,7 @@ async fn more_targets_than_the_limit_all_fail_and_come_back() {
         rig.tick().await;
         while let Ok(event) = rig.events.try_recv() {
             if let ScrapeEvent::Page(page) = event {
-                pages.push(page.samples.map(|samples| samples.len()));
+                pages.push(page.samples.map(|samples| samples.values.len()));
             }
         }
     }
