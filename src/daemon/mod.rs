@@ -5,9 +5,11 @@
 //! Not:  nothing is decided here.
 //!
 //! Start: journal → house → listener → scraper → pumps. Stop, the other way round: what was decided is committed,
-//! what was committed is sent as far as the deadline allows; the rest goes out after the next start. A task that ends
+//! what was committed is sent as far as the deadline allows; the rest goes out after the next start. The window of samples
+//! is written down now and then and last of all. A task that ends
 //! although nobody stopped it ends the process, with exit code 1.
 
+mod checkpoint;
 mod clock;
 mod emergency;
 mod failures;

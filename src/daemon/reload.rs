@@ -108,8 +108,7 @@ impl<J: Journal, C: Clock> Reloader<J, C> {
     }
 }
 
-/// What the scraper asks before it reads a line: whether some rule wants metrics of this name.
+/// What the scraper asks of a line: whether some rule wants its series.
 pub(super) fn wanted(demands: &[Demand]) -> Wanted {
-    let names = WantedNames::new(demands);
-    Arc::new(move |name| names.contains(name))
+    Arc::new(WantedNames::new(demands))
 }

@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::daemon::emergency;
 use crate::daemon::failures::Failures;
 use crate::daemon::inbox::DaemonInbox;
 use crate::daemon::pumps::{self, Pumps};
 use crate::daemon::reload::{self, Loader, Reloader};
+use crate::daemon::{checkpoint, emergency};
 use crate::journal::{Journal, JournalError, Sqlite};
 use crate::model::Clock;
 use crate::outbox::OutboxView;
@@ -68,6 +68,8 @@ pub struct Daemon {
     stop: CancellationToken,
     failed: watch::Receiver<Option<String>>,
     tasks: Vec<JoinHandle<()>>,
+    /// Writes the last checkpoint when it is stopped, after everything else.
+    keeper: (CancellationToken, JoinHandle<()>),
 }
 
 impl Daemon {
@@ -89,9 +91,11 @@ impl Daemon {
             .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
         let address = listener.local_addr().unwrap_or(config.server.listen);
         let journal = Sqlite::open(&config.data_dir.join("journal.db"), clock.now())?;
-        let house = House::new(config.rulebook(), journal.load().await?, clock.now());
+        let mut house = House::new(config.rulebook(), journal.load().await?, clock.now());
+        checkpoint::restore(&config.data_dir, &mut house, clock.now());
         let house = SharedHouse::new(house);
 
+        let data_dir = config.data_dir.clone();
         let stop = CancellationToken::new();
         let pipeline_stop = CancellationToken::new();
         let failures = Failures::default();
@@ -138,6 +142,9 @@ impl Daemon {
         };
         let reloader =
             Reloader { config, loader, clock: clock.clone(), links, hooks, inbox, scraper, pumps, pipeline };
+        let keeper_stop = CancellationToken::new();
+        let keeper = checkpoint::keep(data_dir, house.clone(), clock.clone(), keeper_stop.clone());
+        let keeper = (keeper_stop.clone(), guard("the checkpoints", &keeper_stop, keeper.boxed()));
         let watch = emergency::watch(clock.clone(), house, outbox.clone(), stop.clone());
         let (told, failed) = watch::channel(None);
         let tasks = vec![
@@ -146,7 +153,7 @@ impl Daemon {
             guard("the watch over the journal", &stop, watch.boxed()),
             tokio::spawn(tell_failure(failures.clone(), clock, outbox, told, stop.clone())),
         ];
-        Ok(Self { address, reload, stop, failed, tasks })
+        Ok(Self { address, reload, stop, failed, tasks, keeper })
     }
 
     /// Where the operators' listener is; its real port where the configuration asked for port 0.
@@ -174,6 +181,11 @@ impl Daemon {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the daemon did not end well");
             }
+        }
+        let (stop, keeper) = self.keeper;
+        stop.cancel();
+        if let Err(error) = keeper.await {
+            tracing::error!(%error, "the last checkpoint was not written");
         }
     }
 }

@@ -50,7 +50,7 @@ impl Rulebook {
     /// How much must be free of gaps for what each rule gives to be whole.
     fn windows(&self) -> BTreeMap<RuleId, Duration> {
         let rules = self.groups.iter().flat_map(|group| &group.rules);
-        rules.map(|rule| (rule.id.clone(), longest_window(&rule.expr.demand()))).collect()
+        rules.map(|rule| (rule.id.clone(), rule.window)).collect()
     }
 
     /// Every rule with its name.
@@ -330,10 +330,6 @@ impl House {
         self.lookout = Lookout::new(&rulebook.graph, now, std::mem::take(&mut self.lookout));
         self.rulebook = rulebook;
     }
-}
-
-fn longest_window(demands: &[Demand]) -> Duration {
-    demands.iter().map(|demand| demand.window).max().unwrap_or_default()
 }
 
 /// What the rules of one group gave.

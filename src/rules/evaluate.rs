@@ -83,8 +83,7 @@ pub fn evaluate(
     context: &Context,
 ) -> Outcome {
     let seen_at = at - group.query_offset;
-    let window = rule.expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default();
-    let judge = Judge::new(source, window, seen_at);
+    let judge = Judge::new(source, rule.window, seen_at);
     match &rule.kind {
         RuleKind::Record => record(rule, group, source, seen_at, context, &judge),
         RuleKind::Alert(watch) | RuleKind::Detect(watch) => {
@@ -110,8 +109,7 @@ pub fn evaluate_portion(
 ) -> Option<Outcome> {
     let watch = rule.watch()?;
     let seen_at = at - group.query_offset;
-    let window = rule.expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default();
-    let judge = Judge::new(source, window, seen_at);
+    let judge = Judge::new(source, rule.window, seen_at);
     let (only, asked) = (Some(portion.0), portion.1);
     let evaluation =
         Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge };

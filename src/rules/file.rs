@@ -248,10 +248,12 @@ fn rule(
         RuleKind::Alert(_) => role,
         RuleKind::Detect(watch) => Some(watch.role),
     };
+    let expr = expr?;
     Some(Rule {
         id: RuleId::new("", &name.value, 0),
         name: name.value.clone(),
-        expr: expr?,
+        window: expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default(),
+        expr,
         kind,
         component,
         history: if role == Some(Role::Backlog) { context.eta_window } else { Duration::ZERO },

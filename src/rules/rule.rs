@@ -43,6 +43,8 @@ pub struct Rule {
     pub name: String,
     /// What it measures.
     pub expr: Expr,
+    /// How much before an evaluation must be free of gaps for what it gives to be whole.
+    pub window: Duration,
     /// What comes of it.
     pub kind: RuleKind,
     /// The component that a `detect:` rule is about.

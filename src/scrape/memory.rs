@@ -8,39 +8,68 @@
 //! first, and only where another comes is it looked up. What two good pages in a row lack is forgotten.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::model::Labels;
-use crate::scrape::Family;
+use crate::scrape::{Family, Wants};
 
 /// Series of one target that are remembered. What comes on top is read anew each time.
 const MAX_SERIES: usize = 500_000;
 /// Bytes of series of one target that are remembered.
 const MAX_BYTES: usize = 64 << 20;
 
-/// What was made of a series.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// A sample with these labels is kept.
-    Kept(Labels),
-    /// It passes relabelling, but no rule wants it.
-    Unwanted,
-    /// Relabelling drops it.
-    Dropped,
-}
+/// How far ahead a line is looked for that is not where it was.
+const LOOK_AHEAD: usize = 64;
 
 /// The place of a remembered series; good until the page ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Known(u32);
 
+/// A line that nothing is kept of, by what its series is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passed {
+    hash: u64,
+    length: u32,
+    family: Family,
+    is_dropped: bool,
+}
+
+impl Passed {
+    /// The length of its series.
+    pub(super) fn length(self) -> usize {
+        self.length as usize
+    }
+
+    /// Whether relabelling drops it.
+    pub(super) fn is_dropped(self) -> bool {
+        self.is_dropped
+    }
+}
+
+/// What stood at one place of a page. Lines that nothing is kept of are told by a hash under a secret key of this
+/// process: there are many of them, and none of what they say is needed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Known(Known),
+    Passed(Passed),
+}
+
+/// What is expected next.
+pub(super) enum Expected<'a> {
+    /// A series of which a sample is kept, as it is written and read.
+    Known(Known, &'a [u8], Family),
+    /// One of which none is.
+    Passed(Passed),
+}
+
 #[derive(Debug)]
 struct Entry {
     series: Box<[u8]>,
     family: Family,
-    meaning: Meaning,
+    labels: Labels,
     /// The page in which it was last seen.
     seen: u64,
     /// Where it stood in the last good page.
@@ -53,17 +82,19 @@ pub(super) struct Memory {
     max_series: usize,
     entries: Vec<Entry>,
     by_series: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     bytes: usize,
     /// The last good page's series, in its order, and those of this page so far.
-    order: Vec<Known>,
-    next_order: Vec<Known>,
+    order: Vec<Place>,
+    next_order: Vec<Place>,
     cursor: usize,
     page: u64,
     last_good: u64,
     /// Whether series are written differently and mean the same one, and whether that is to be found out anew.
     has_twins: bool,
     has_news: bool,
+    /// Whether each entry was on the last good page.
+    all_are_placed: bool,
     /// Which demand `Meaning::Unwanted` was said for.
     demand: u64,
     /// The series of the samples of the last good page.
@@ -83,7 +114,7 @@ impl Memory {
             max_series,
             entries: Vec::new(),
             by_series: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             bytes: 0,
             order: Vec::new(),
             next_order: Vec::new(),
@@ -92,6 +123,7 @@ impl Memory {
             last_good: 0,
             has_twins: false,
             has_news: false,
+            all_are_placed: true,
             demand: 0,
             series: Arc::default(),
         }
@@ -99,26 +131,57 @@ impl Memory {
 
     /// Begins a page under the demand numbered `demand`; where it is a new one, what was said under the old one
     /// is forgotten as far as `wants` says otherwise.
-    pub(super) fn begin_page(&mut self, demand: u64, wants: &dyn Fn(&str) -> bool) {
+    pub(super) fn begin_page(&mut self, demand: u64, wants: &dyn Wants) {
         if self.demand != demand {
             self.demand = demand;
-            self.retain(|entry| match &entry.meaning {
-                Meaning::Kept(labels) => wants(labels.metric_name()),
-                Meaning::Unwanted => false,
-                Meaning::Dropped => true,
+            self.order.retain(|place| {
+                matches!(place, Place::Known(_) | Place::Passed(Passed { is_dropped: true, .. }))
             });
+            self.retain(|entry| wants.series(&entry.labels));
         }
         self.page += 1;
         self.cursor = 0;
         self.next_order.clear();
     }
 
-    /// The series that came next last time.
+    /// What came next last time.
     #[inline]
-    pub(super) fn expected(&self) -> Option<(Known, &[u8], Family)> {
-        let known = *self.order.get(self.cursor)?;
-        let entry = &self.entries[known.0 as usize];
-        Some((known, &entry.series, entry.family))
+    pub(super) fn expected(&self) -> Option<Expected<'_>> {
+        Some(match *self.order.get(self.cursor)? {
+            Place::Known(known) => {
+                let entry = &self.entries[known.0 as usize];
+                Expected::Known(known, &entry.series, entry.family)
+            }
+            Place::Passed(passed) => Expected::Passed(passed),
+        })
+    }
+
+    /// Whether a series is the one that was passed.
+    #[inline]
+    pub(super) fn passes(&self, passed: Passed, series: &[u8], family: Family) -> bool {
+        passed.family == family && passed.hash == self.hasher.hash_one(series)
+    }
+
+    /// Notes that the page has what was expected, and nothing is kept of it.
+    #[inline]
+    pub(super) fn pass(&mut self, passed: Passed) {
+        self.cursor += 1;
+        self.next_order.push(Place::Passed(passed));
+    }
+
+    /// Notes that the page has a series that nothing is kept of, where another was expected.
+    pub(super) fn pass_new(&mut self, series: &[u8], family: Family, is_dropped: bool) {
+        let Ok(length) = u32::try_from(series.len()) else { return };
+        if self.max_series <= self.next_order.len() {
+            return;
+        }
+        let place = Place::Passed(Passed { hash: self.hasher.hash_one(series), length, family, is_dropped });
+        // Where some lines are gone, the page goes on a little further on.
+        let ahead = self.order.iter().skip(self.cursor).take(LOOK_AHEAD);
+        if let Some(gone) = ahead.into_iter().position(|known| *known == place) {
+            self.cursor += gone + 1;
+        }
+        self.next_order.push(place);
     }
 
     /// A series by how it is written, and how it is read: under another `# TYPE` its labels may be others.
@@ -131,20 +194,20 @@ impl Memory {
         self.by_series.find(hash, is_it).copied().map(Known)
     }
 
-    /// Remembers a series; gives back what is made of it where there is no room.
+    /// Remembers a series of which samples are kept, with its final labels; gives them back where there is no room.
     pub(super) fn remember(
         &mut self,
         series: &[u8],
         family: Family,
-        meaning: Meaning,
-    ) -> Result<Known, Meaning> {
+        labels: Labels,
+    ) -> Result<Known, Labels> {
         if self.max_series <= self.entries.len() || MAX_BYTES < self.bytes + series.len() {
-            return Err(meaning);
+            return Err(labels);
         }
-        let Ok(at) = u32::try_from(self.entries.len()) else { return Err(meaning) };
+        let Ok(at) = u32::try_from(self.entries.len()) else { return Err(labels) };
         self.has_news = true;
         self.bytes += series.len();
-        self.entries.push(Entry { series: series.into(), family, meaning, seen: 0, place: u32::MAX });
+        self.entries.push(Entry { series: series.into(), family, labels, seen: 0, place: u32::MAX });
         let (entries, hasher) = (&self.entries, &self.hasher);
         let hash = hasher.hash_one(series);
         self.by_series.insert_unique(hash, at, |at| hasher.hash_one(&*entries[*at as usize].series));
@@ -162,41 +225,52 @@ impl Memory {
         {
             self.cursor = after;
         }
-        self.next_order.push(known);
+        self.next_order.push(Place::Known(known));
         Times::First
     }
 
-    /// What was made of a series.
-    pub(super) fn meaning(&self, known: Known) -> &Meaning {
-        &self.entries[known.0 as usize].meaning
+    /// The final labels of a series.
+    #[inline]
+    pub(super) fn labels(&self, known: Known) -> &Labels {
+        &self.entries[known.0 as usize].labels
     }
 
     /// Whether series that are kept are written in two ways and mean the same one, be it on one page or not.
     pub(super) fn has_twins(&mut self) -> bool {
         if std::mem::take(&mut self.has_news) {
             let mut known = HashSet::with_capacity(self.entries.len());
-            self.has_twins = self.entries.iter().any(|entry| match &entry.meaning {
-                Meaning::Kept(labels) => !known.insert(labels),
-                Meaning::Unwanted | Meaning::Dropped => false,
-            });
+            self.has_twins = self.entries.iter().any(|entry| !known.insert(&entry.labels));
         }
         self.has_twins
     }
 
     /// The page was good: the next one is expected to look like it.
     pub(super) fn end_page(&mut self) {
+        let is_alike = self.order == self.next_order;
         std::mem::swap(&mut self.order, &mut self.next_order);
-        for (place, known) in (0..).zip(&self.order) {
-            self.entries[known.0 as usize].place = place;
+        let (page, oldest) = (self.page, std::mem::replace(&mut self.last_good, self.page));
+        if is_alike && self.all_are_placed {
+            return;
         }
+        self.place_all();
         // Those of an earlier page have no place in this one.
-        let (page, oldest) = (self.page, self.last_good);
+        self.all_are_placed = true;
+        let mut has_old = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.seen < page) {
             entry.place = u32::MAX;
+            self.all_are_placed = false;
+            has_old |= entry.seen < oldest;
         }
-        self.last_good = page;
-        if self.entries.iter().any(|entry| entry.seen < oldest) {
+        if has_old {
             self.retain(|entry| oldest <= entry.seen);
+        }
+    }
+
+    fn place_all(&mut self) {
+        for (at, place) in (0..).zip(&self.order) {
+            if let Place::Known(known) = place {
+                self.entries[known.0 as usize].place = at;
+            }
         }
     }
 
@@ -216,10 +290,13 @@ impl Memory {
         }
         let mut kept = moved.iter().map(Option::is_some);
         self.entries.retain(|_| kept.next().unwrap_or_default());
-        self.order = self.order.iter().filter_map(|known| moved[known.0 as usize]).collect();
-        for (place, known) in (0..).zip(&self.order) {
-            self.entries[known.0 as usize].place = place;
-        }
+        let order = std::mem::take(&mut self.order).into_iter();
+        let moved = |place| match place {
+            Place::Known(known) => moved[known.0 as usize].map(Place::Known),
+            Place::Passed(_) => Some(place),
+        };
+        self.order = order.filter_map(moved).collect();
+        self.place_all();
         self.bytes = self.entries.iter().map(|entry| entry.series.len()).sum();
         self.by_series.clear();
         let (entries, hasher) = (&self.entries, &self.hasher);
@@ -243,21 +320,31 @@ pub(super) enum Times {
 mod tests {
     use super::*;
 
+    /// Reads a page, and says how many lines were expected where they came. Those in capitals are wanted.
     fn page(memory: &mut Memory, series: &[&str]) -> usize {
-        memory.begin_page(0, &|_| true);
+        memory.begin_page(0, &|_: &str| true);
         let mut expected = 0;
-        for text in series {
-            let known = match memory.expected() {
-                Some((known, next, _)) if next == text.as_bytes() => {
+        for text in series.iter().map(|text| text.as_bytes()) {
+            match memory.expected() {
+                Some(Expected::Known(known, next, _)) if next == text => {
                     expected += 1;
-                    Some(known)
+                    memory.note(known);
+                    continue;
                 }
-                _ => memory.find(text.as_bytes(), Family::Plain),
-            };
-            let known = known
-                .or_else(|| memory.remember(text.as_bytes(), Family::Plain, Meaning::Dropped).ok())
-                .expect("there is room");
-            memory.note(known);
+                Some(Expected::Passed(passed)) if memory.passes(passed, text, Family::Plain) => {
+                    expected += 1;
+                    memory.pass(passed);
+                    continue;
+                }
+                _ => {}
+            }
+            if text.iter().all(u8::is_ascii_lowercase) {
+                memory.pass_new(text, Family::Plain, false);
+            } else {
+                let known = memory.find(text, Family::Plain);
+                let known = known.or_else(|| memory.remember(text, Family::Plain, Labels::empty()).ok());
+                memory.note(known.expect("there is room"));
+            }
         }
         memory.end_page();
         expected
@@ -266,50 +353,52 @@ mod tests {
     #[test]
     fn the_order_of_the_last_page_is_expected_again() {
         let mut memory = Memory::default();
-        assert_eq!(page(&mut memory, &["a", "b", "c", "d"]), 0);
-        assert_eq!(page(&mut memory, &["a", "b", "c", "d"]), 4);
+        assert_eq!(page(&mut memory, &["A", "b", "C", "d"]), 0);
+        assert_eq!(page(&mut memory, &["A", "b", "C", "d"]), 4);
         // One new, one gone: only those two places miss.
-        assert_eq!(page(&mut memory, &["a", "new", "b", "d"]), 2);
-        assert_eq!(page(&mut memory, &["a", "new", "b", "d"]), 4);
+        assert_eq!(page(&mut memory, &["A", "new", "b", "d"]), 2);
+        assert_eq!(page(&mut memory, &["A", "new", "b", "d"]), 4);
+        assert_eq!(page(&mut memory, &["A", "New", "d"]), 1);
+        assert_eq!(page(&mut memory, &["A", "New", "d"]), 3);
+        assert_eq!(page(&mut memory, &["d", "New", "A"]), 0);
     }
 
     #[test]
     fn what_two_good_pages_lack_is_forgotten() {
         let mut memory = Memory::default();
-        page(&mut memory, &["a", "b"]);
-        page(&mut memory, &["a"]);
-        assert!(memory.find(b"b", Family::Plain).is_some());
-        page(&mut memory, &["a"]);
-        assert!(memory.find(b"b", Family::Plain).is_none());
+        page(&mut memory, &["A", "B"]);
+        page(&mut memory, &["A"]);
+        assert!(memory.find(b"B", Family::Plain).is_some());
+        page(&mut memory, &["A"]);
+        assert!(memory.find(b"B", Family::Plain).is_none());
         assert_eq!(memory.len(), 1);
-        assert_eq!(page(&mut memory, &["a", "b"]), 1);
+        assert_eq!(page(&mut memory, &["A", "B"]), 1);
     }
 
     #[test]
     fn a_page_that_fails_makes_nothing_forgotten() {
         let mut memory = Memory::default();
-        page(&mut memory, &["a", "b"]);
+        page(&mut memory, &["A", "b"]);
         for _ in 0..3 {
-            memory.begin_page(0, &|_| true);
+            memory.begin_page(0, &|_: &str| true);
         }
-        assert_eq!(page(&mut memory, &["a", "b"]), 2);
+        assert_eq!(page(&mut memory, &["A", "b"]), 2);
     }
 
     #[test]
     fn a_new_demand_forgets_what_was_unwanted() {
         let mut memory = Memory::default();
-        memory.begin_page(0, &|_| true);
+        memory.begin_page(0, &|_: &str| true);
         let up: Labels = [("__name__", "up")].into_iter().collect();
-        for (series, meaning) in
-            [("up", Meaning::Kept(up)), ("down", Meaning::Unwanted), ("gone", Meaning::Dropped)]
-        {
-            let known = memory.remember(series.as_bytes(), Family::Plain, meaning).expect("there is room");
-            assert_eq!(memory.note(known), Times::First);
-            assert_eq!(memory.note(known), Times::Again);
-        }
+        let known = memory.remember(b"up", Family::Plain, up).expect("there is room");
+        assert_eq!(memory.note(known), Times::First);
+        assert_eq!(memory.note(known), Times::Again);
+        memory.pass_new(b"unwanted", Family::Plain, false);
+        memory.pass_new(b"dropped", Family::Plain, true);
         memory.end_page();
-        memory.begin_page(1, &|_| false);
-        assert_eq!((memory.find(b"up", Family::Plain), memory.find(b"down", Family::Plain)), (None, None));
-        assert!(memory.find(b"gone", Family::Plain).is_some());
+        memory.begin_page(1, &|_: &str| false);
+        assert_eq!(memory.find(b"up", Family::Plain), None);
+        assert!(matches!(memory.expected(), Some(Expected::Passed(passed)) if passed.is_dropped()));
+        assert_eq!(memory.order.len(), 1);
     }
 }

@@ -20,6 +20,7 @@ mod schedule;
 mod scraper;
 #[cfg(test)]
 mod tests;
+mod wants;
 
 pub use discovery::{
     DiscoveredTarget, Discovery, DiscoveryFigures, DiscoveryView, DnsDiscovery, DnsRecord, FileDiscovery,
@@ -35,3 +36,4 @@ pub use formats::{
 pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
 pub use relabel::relabel;
 pub use scraper::{ScrapeEvent, Scraper, Wanted};
+pub use wants::Wants;

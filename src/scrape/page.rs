@@ -12,8 +12,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
-use crate::scrape::memory::{Known, Meaning, Memory, Times};
-use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, decode, relabel};
+use crate::scrape::memory::{Expected, Known, Memory, Times};
+use crate::scrape::{
+    Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, Wants, decode, relabel,
+};
 use crate::series::{PageSample, PageSamples};
 
 /// Put before a label of the page that the target has, too.
@@ -25,7 +27,7 @@ const SHOWN_CHARS: usize = 80;
 #[derive(Clone, Copy)]
 pub(super) struct Demanded<'a> {
     pub(super) number: u64,
-    pub(super) wants: &'a dyn Fn(&str) -> bool,
+    pub(super) wants: &'a dyn Wants,
 }
 
 /// What a page says.
@@ -73,6 +75,9 @@ struct Reader<'a> {
     has_strangers: bool,
     /// The last name that was asked for, as families stand together, and the answer.
     last_name: (String, bool),
+    /// Whether a line may end with other labels than the target's.
+    may_differ: bool,
+    nobody: Labels,
 }
 
 impl<'a> Reader<'a> {
@@ -87,6 +92,8 @@ impl<'a> Reader<'a> {
             read: Read::default(),
             has_strangers: false,
             last_name: (String::new(), false),
+            may_differ: target.job.honor_labels || !target.job.metric_relabel.is_empty(),
+            nobody: Labels::empty(),
         }
     }
 
@@ -95,12 +102,25 @@ impl<'a> Reader<'a> {
         let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
         let mut lines = Lines::new(TextFormat::Prometheus, &page);
         loop {
-            if let Some((known, series, family)) = self.memory.expected()
-                && let Some(reading) = lines.take_known(series, family)?
-            {
-                let times = self.memory.note(known);
-                self.take_known(known, times, reading.value, reading.timestamp_ms);
-                continue;
+            match self.memory.expected() {
+                Some(Expected::Known(known, series, family)) => {
+                    if let Some(reading) = lines.take_known(series, family)? {
+                        let times = self.memory.note(known);
+                        self.take_known(known, times, reading.value, reading.timestamp_ms);
+                        continue;
+                    }
+                }
+                Some(Expected::Passed(passed)) => {
+                    if let Some((series, family)) = lines.peek(passed.length())?
+                        && self.memory.passes(passed, series, family)
+                        && lines.take_known(series, family)?.is_some()
+                    {
+                        self.memory.pass(passed);
+                        self.count(passed.is_dropped());
+                        continue;
+                    }
+                }
+                None => {}
             }
             match lines.next_line(|name| reads_all || self.is_wanted(name))? {
                 None => break,
@@ -123,7 +143,8 @@ impl<'a> Reader<'a> {
 
     fn is_wanted(&mut self, name: &str) -> bool {
         if self.last_name.0 != name {
-            self.last_name.1 = (self.demanded.wants)(name);
+            let identity = if self.may_differ { &self.nobody } else { &self.target.identity };
+            self.last_name.1 = self.demanded.wants.name(name, identity);
             name.clone_into(&mut self.last_name.0);
         }
         self.last_name.1
@@ -136,20 +157,25 @@ impl<'a> Reader<'a> {
             self.take_known(known, times, value, timestamp_ms);
             return Ok(());
         }
-        let meaning = self.meaning_of(line)?;
-        match self.memory.remember(line.series.as_bytes(), line.family, meaning) {
+        let labels = match self.meaning_of(line)? {
+            Meaning::Kept(labels) => labels,
+            other => {
+                let is_dropped = matches!(other, Meaning::Dropped);
+                self.memory.pass_new(line.series.as_bytes(), line.family, is_dropped);
+                self.count(is_dropped);
+                return Ok(());
+            }
+        };
+        match self.memory.remember(line.series.as_bytes(), line.family, labels) {
             Ok(known) => {
                 let times = self.memory.note(known);
                 self.take_known(known, times, value, timestamp_ms);
             }
-            Err(meaning) => {
+            Err(labels) => {
                 self.has_strangers = true;
-                self.read.scraped += 1;
-                self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
-                if let Meaning::Kept(labels) = meaning {
-                    let at = self.own_time(timestamp_ms);
-                    self.gathered.push(&labels, at, value);
-                }
+                self.count(false);
+                let at = self.own_time(timestamp_ms);
+                self.gathered.push(&labels, at, value);
             }
         }
         Ok(())
@@ -158,10 +184,8 @@ impl<'a> Reader<'a> {
     #[inline]
     fn take_known(&mut self, known: Known, times: Times, value: f64, timestamp_ms: Option<i64>) {
         let at = self.own_time(timestamp_ms);
-        let meaning = self.memory.meaning(known);
-        self.read.scraped += 1;
-        self.read.post_relabel += u64::from(*meaning != Meaning::Dropped);
-        let Meaning::Kept(labels) = meaning else { return };
+        self.count(false);
+        let labels = self.memory.labels(known);
         // With a time of its own it may be another sample of the series; without one it cannot.
         if times == Times::Again && at.is_none() {
             let labels = labels.clone();
@@ -169,6 +193,11 @@ impl<'a> Reader<'a> {
         } else {
             self.gathered.push(labels, at, value);
         }
+    }
+
+    fn count(&mut self, is_dropped: bool) {
+        self.read.scraped += 1;
+        self.read.post_relabel += u64::from(!is_dropped);
     }
 
     fn own_time(&self, timestamp_ms: Option<i64>) -> Option<Timestamp> {
@@ -191,7 +220,7 @@ impl<'a> Reader<'a> {
             return Err(ScrapeError::NoName { series: shown(line.series) });
         }
         check_labels(&labels, &self.job.limits)?;
-        Ok(if self.is_wanted(labels.metric_name()) { Meaning::Kept(labels) } else { Meaning::Unwanted })
+        Ok(if self.demanded.wants.series(&labels) { Meaning::Kept(labels) } else { Meaning::Unwanted })
     }
 
     /// Two lines can mean the same series and be written differently, or be made the same by relabelling: the
@@ -217,6 +246,16 @@ impl<'a> Reader<'a> {
             self.leave_out(labels);
         }
     }
+}
+
+/// What becomes of a series.
+enum Meaning {
+    /// A sample with these labels is kept.
+    Kept(Labels),
+    /// It passes relabelling, but no rule wants it.
+    Unwanted,
+    /// Relabelling drops it.
+    Dropped,
 }
 
 /// The samples of a page as they come. As long as their series are those of the page before, none is looked at.

@@ -24,11 +24,11 @@ use crate::scrape::fetch::Fetcher;
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
 use crate::scrape::schedule::{Rhythm, Schedule};
-use crate::scrape::{DiscoveryView, Job, OverLimit, ScrapeError, Target, TargetErrors};
+use crate::scrape::{DiscoveryView, Job, OverLimit, ScrapeError, Target, TargetErrors, Wants};
 use crate::series::{Page, ScrapeReport};
 
-/// Whether some rule wants metrics of a name.
-pub type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// What the rules want of pages.
+pub type Wanted = Arc<dyn Wants>;
 
 /// A scrape that begins this little late has its due time as the time of its samples, so that they lie evenly.
 const ALIGNED_WITHIN: Duration = Duration::from_millis(2);

@@ -9,6 +9,7 @@
 //! staleness marker says that it ended although its samples are still there, and `presence` must tell a series
 //! that ended from one that is not measured at the moment.
 
+mod checkpoint;
 mod excerpt;
 mod page;
 mod portion;
@@ -24,6 +25,7 @@ mod tests;
 mod window;
 mod write;
 
+pub use checkpoint::CheckpointError;
 pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;

@@ -11,6 +11,7 @@
 
 use crate::model::Timestamp;
 use crate::promql::Sample;
+use crate::series::checkpoint::{read_number, unzigzag, write_number, zigzag};
 
 /// Samples of one block. Reading the newest few of a series reads at most so many.
 const BLOCK_SAMPLES: u32 = 120;
@@ -152,6 +153,38 @@ impl Samples {
         }
     }
 
+    /// Writes them down as they are.
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
+        write_number(to, self.blocks().count() as u64);
+        for block in self.blocks() {
+            let changes = &block.changes[block.skipped as usize..];
+            for number in
+                [block.first.at.as_millis(), block.last.at.as_millis(), block.first_step, block.last_step]
+            {
+                write_number(to, zigzag(number));
+            }
+            write_number(to, u64::from(block.len));
+            write_number(to, changes.len() as u64);
+            for value in [block.first.value, block.last.value] {
+                to.extend(value.to_bits().to_le_bytes());
+            }
+            to.extend_from_slice(changes);
+        }
+    }
+
+    /// Reads what `write` wrote; `None` where it makes no sense.
+    pub(super) fn read_back(bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let mut all = Self::default();
+        for _ in 0..read_number(bytes, at)? {
+            let block = Block::read_back(bytes, at)?;
+            if all.last().is_some_and(|last| block.first.at <= last.at) {
+                return None;
+            }
+            all.full.extend(all.newest.replace(block));
+        }
+        Some(all)
+    }
+
     /// All of them, in the order of time.
     #[cfg(test)]
     fn iter(&self) -> impl Iterator<Item = Sample> {
@@ -223,6 +256,30 @@ impl Block {
         gone
     }
 
+    fn read_back(bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let mut number = || read_number(bytes, at);
+        let (first_at, last_at) = (unzigzag(number()?), unzigzag(number()?));
+        let (first_step, last_step) = (unzigzag(number()?), unzigzag(number()?));
+        let (len, length) = (u32::try_from(number()?).ok()?, usize::try_from(number()?).ok()?);
+        let mut rest = bytes.get(*at..at.checked_add(16)?.checked_add(length)?)?;
+        *at += rest.len();
+        let sample = |at, bits| Sample { at: Timestamp::from_millis(at), value: f64::from_bits(bits) };
+        let first = sample(first_at, u64::from_le_bytes(take(&mut rest)));
+        let last = sample(last_at, u64::from_le_bytes(take(&mut rest)));
+        let block = Self { first, last, last_step, first_step, len, skipped: 0, changes: rest.to_vec() };
+        // What is told of the block must be what is in it.
+        let (mut count, mut before) = (0, None);
+        for sample in block.iter() {
+            if before.is_some_and(|before: Sample| sample.at <= before.at) {
+                return None;
+            }
+            count += 1;
+            before = Some(sample);
+        }
+        let ends = before.is_some_and(|end| end.at == last.at && end.value.to_bits() == last.value.to_bits());
+        (ends && count == len).then_some(block)
+    }
+
     fn iter(&self) -> impl Iterator<Item = Sample> {
         std::iter::once(self.first).chain(self.walk())
     }
@@ -258,8 +315,8 @@ impl Iterator for Walk<'_> {
         let whole = rest.len();
         self.step = match how >> 6 {
             SAME_STEP => self.step,
-            STEP_8 => self.step + i64::from(i8::from_le_bytes(take(&mut rest))),
-            STEP_16 => self.step + i64::from(i16::from_le_bytes(take(&mut rest))),
+            STEP_8 => self.step.wrapping_add(i64::from(i8::from_le_bytes(take(&mut rest)))),
+            STEP_16 => self.step.wrapping_add(i64::from(i16::from_le_bytes(take(&mut rest)))),
             _ => i64::from_le_bytes(take(&mut rest)),
         };
         let value = self.sample.value;
@@ -280,7 +337,7 @@ impl Iterator for Walk<'_> {
             }
         };
         self.at += 1 + whole - rest.len();
-        let at = Timestamp::from_millis(self.sample.at.as_millis() + self.step);
+        let at = Timestamp::from_millis(self.sample.at.as_millis().wrapping_add(self.step));
         self.sample = Sample { at, value };
         Some(self.sample)
     }
@@ -431,6 +488,10 @@ mod tests {
                 prop_assert_eq!(bits(found), bits(expected.clone()));
                 prop_assert_eq!(bits(samples.latest(after, until)), bits(expected.last().copied()));
             }
+            let mut bytes = Vec::new();
+            samples.write(&mut bytes);
+            let read = Samples::read_back(&bytes, &mut 0).expect("it was just written");
+            prop_assert_eq!(bits(read.iter()), bits(samples.iter()));
             prop_assert_eq!(bits(samples.iter()), bits(plain));
         }
     }

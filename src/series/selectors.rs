@@ -8,46 +8,62 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
 use crate::promql::{Demand, SeriesId};
 use crate::series::portion::Portion;
 use crate::series::store::Store;
 
-/// Which metric names some rule wants. What `scrape` asks of each line.
+/// Which series some rule wants. What `scrape` asks of each line.
 #[derive(Debug, Clone, Default)]
 pub struct WantedNames {
-    exact: HashMap<String, ()>,
-    /// For each selector without an exact name, its conditions on the name; none at all wants everything.
-    patterns: Vec<Vec<Matcher>>,
+    selectors: Vec<Vec<Matcher>>,
+    by_name: HashMap<String, Vec<usize>>,
+    without_name: Vec<usize>,
 }
 
 impl WantedNames {
-    /// The names that `demands` want.
+    /// What `demands` want.
     pub fn new(demands: &[Demand]) -> Self {
-        let mut names = Self::default();
-        for demand in demands {
+        let mut wanted = Self::default();
+        let mut known = HashSet::new();
+        for demand in demands.iter().filter(|demand| known.insert(&demand.matchers)) {
+            let at = wanted.selectors.len();
             match exact_name(&demand.matchers) {
-                Some(name) => {
-                    names.exact.insert(name.to_owned(), ());
-                }
-                None => {
-                    let on_name =
-                        demand.matchers.iter().filter(|m| m.name() == METRIC_NAME).cloned().collect();
-                    if !names.patterns.contains(&on_name) {
-                        names.patterns.push(on_name);
-                    }
-                }
+                Some(name) => wanted.by_name.entry(name.to_owned()).or_default().push(at),
+                None => wanted.without_name.push(at),
             }
+            wanted.selectors.push(demand.matchers.clone());
         }
-        names
+        wanted
     }
 
     /// Whether a series of this name may be wanted.
     pub fn contains(&self, name: &str) -> bool {
-        self.exact.contains_key(name)
-            || self.patterns.iter().any(|on_name| on_name.iter().all(|matcher| matcher.matches_value(name)))
+        let fits_name = |at: &usize| {
+            let on_name = self.selectors[*at].iter().filter(|matcher| matcher.name() == METRIC_NAME);
+            on_name.into_iter().all(|matcher| matcher.matches_value(name))
+        };
+        self.by_name.contains_key(name) || self.without_name.iter().any(fits_name)
+    }
+
+    /// Whether a series of this name may be wanted whose labels are those of `identity`, and others.
+    pub fn may_be_of(&self, name: &str, identity: &Labels) -> bool {
+        let may_be = |at: &usize| {
+            self.selectors[*at].iter().all(|matcher| match matcher.name() {
+                METRIC_NAME => matcher.matches_value(name),
+                label => identity.get(label).is_none_or(|value| matcher.matches_value(value)),
+            })
+        };
+        // Selectors of an exact name are as good as always about every target, and may be many.
+        self.by_name.contains_key(name) || self.without_name.iter().any(may_be)
+    }
+
+    /// Whether a series of these labels is wanted.
+    pub fn fits(&self, labels: &Labels) -> bool {
+        let named = self.by_name.get(labels.metric_name()).map(Vec::as_slice).unwrap_or_default();
+        named.iter().chain(&self.without_name).any(|at| fits(&self.selectors[*at], labels))
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Target {
     covered_since: Option<Timestamp>,
     /// The last good scrape before the last gap; `None` where all that lies before it is the start.
     gap_since: Option<Timestamp>,
+    /// It is known from a checkpoint, and was not scraped since.
+    is_restored: bool,
     /// When it left discovery.
     pub(super) left: Option<Timestamp>,
     /// The kept series of its last page.
@@ -81,6 +83,7 @@ impl Target {
             first_try: None,
             covered_since: None,
             gap_since: None,
+            is_restored: false,
             left: None,
             current: Vec::new(),
             holes: Vec::new(),
@@ -113,12 +116,26 @@ impl Target {
             self.covered_since = None;
         } else {
             if self.covered_since.is_none() || paused {
-                self.gap_since = self.health.last_ok;
+                // While the process was away, it is not the measurement that was missing.
+                self.gap_since = self.health.last_ok.filter(|_| !self.is_restored);
                 self.covered_since = Some(at);
             }
             self.health.last_ok = Some(at);
         }
         self.health.last_error = error;
+        self.is_restored = false;
+    }
+
+    /// What a checkpoint keeps of its times.
+    pub(super) fn times(&self) -> [Option<Timestamp>; 5] {
+        [self.first_try, self.health.last_try, self.health.last_ok, self.covered_since, self.gap_since]
+    }
+
+    /// As `times` said it.
+    pub(super) fn restore(&mut self, times: [Option<Timestamp>; 5]) {
+        [self.first_try, self.health.last_try, self.health.last_ok, self.covered_since, self.gap_since] =
+            times;
+        self.is_restored = true;
     }
 
     /// It is in discovery; where it had left, it begins anew.
@@ -142,6 +159,7 @@ impl Target {
             return Some(Presence::Ended { since });
         }
         match (self.health.last_ok, &self.health.last_error) {
+            _ if self.is_restored => Some(Presence::Warming),
             (None, _) if self.health.tries < 2 => Some(Presence::Warming),
             (last_ok, Some(_)) => Some(
                 last_ok.or(self.first_try).map_or(Presence::Warming, |since| Presence::Missing { since }),
@@ -172,7 +190,7 @@ impl Target {
     pub(super) fn report_presence(&self, window: Duration, at: Timestamp) -> Presence {
         match (self.left, self.first_try) {
             (Some(since), _) => Presence::Ended { since },
-            (None, Some(_)) if self.is_overdue(at) => Presence::Warming,
+            (None, Some(_)) if self.is_restored || self.is_overdue(at) => Presence::Warming,
             (None, Some(first)) if first + window <= at => Presence::Whole,
             (None, _) => Presence::Warming,
         }

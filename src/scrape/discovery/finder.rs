@@ -83,7 +83,7 @@ impl<C: Clock> Finder<C> {
         let finder = Self {
             clock,
             found: found.clone(),
-            wanted: Arc::new(|_| false),
+            wanted: Arc::new(|_: &str| false),
             order: 0,
             was_whole: false,
             plans,

@@ -227,6 +227,21 @@ impl<'a> Lines<'a> {
         self.step_known(series, family).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
     }
 
+    /// The first `length` bytes of the next line with a value, and how its series is read; `None` where it is shorter.
+    ///
+    /// # Errors
+    /// As `next_line`.
+    #[inline]
+    pub fn peek(&mut self, length: usize) -> Result<Option<(&'a [u8], Family)>, ParseError> {
+        match self.seek_sample() {
+            Ok(start) => {
+                let bytes = start.and_then(|start| self.page.as_bytes().get(start..start + length));
+                Ok(bytes.map(|bytes| (bytes, self.family)))
+            }
+            Err(fault) => Err(fault.in_page(self.page, self.line, self.line_start)),
+        }
+    }
+
     #[inline]
     fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Option<Found<'a>>>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };

@@ -9,7 +9,7 @@ use crate::series::Window;
 fn plan(job: &Job, order: u64) -> Plan {
     let targets = resolve_targets(std::slice::from_ref(job)).expect("good targets");
     let targets = targets.into_iter().map(Arc::new).collect();
-    Plan { targets, wanted: Arc::new(|_| true), is_whole: true, order }
+    Plan { targets, wanted: Arc::new(|_: &str| true), is_whole: true, order }
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn thousands_that_come_and_go_leave_the_wheel_as_it_was() {
         stop: CancellationToken::new(),
         schedule: Schedule::default(),
         slots: BTreeMap::new(),
-        demand: Demand { number: 0, wanted: Arc::new(|_| true) },
+        demand: Demand { number: 0, wanted: Arc::new(|_: &str| true) },
         announced: None,
     };
     let mut window = Window::new();

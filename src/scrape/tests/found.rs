@@ -49,7 +49,7 @@ impl Rig {
         let clock = ManualClock::at(Timestamp::from_secs(1_500_000_000));
         let (send, events) = channel(64);
         let jobs = jobs(folder.path().join("*.json"));
-        let scraper = Scraper::start(clock.clone(), &jobs, wanted(|_| true), send).expect("good jobs");
+        let scraper = Scraper::start(clock.clone(), &jobs, wanted(|_: &str| true), send).expect("good jobs");
         Self { folder, clock, scraper, events }
     }
 
@@ -241,13 +241,13 @@ async fn a_reload_keeps_what_stays_and_waits_for_what_is_new() {
     // The same again, beside another job: the provider is shared, and nothing is asked anew.
     let files = rig.folder.path().join("*.json");
     let both = [discovering("j", std::slice::from_ref(&files)), discovering("k", &[files])];
-    rig.scraper.reload(&both, wanted(|_| true)).expect("good jobs");
+    rig.scraper.reload(&both, wanted(|_: &str| true)).expect("good jobs");
     assert_eq!(rig.discovered().await, ["h:1", "h:1"]);
     assert_eq!(rig.scraper.discovery().figures().mechanisms["file"].found, 1);
     // Another provider, which cannot answer yet: what the job had stays until it does.
     fs::write(rig.folder.path().join("b.yml"), "- targets: [").expect("it is ours");
     let other = [discovering("j", &[rig.folder.path().join("b.yml")])];
-    rig.scraper.reload(&other, wanted(|_| true)).expect("good jobs");
+    rig.scraper.reload(&other, wanted(|_: &str| true)).expect("good jobs");
     assert_eq!(rig.discovered().await, ["h:1"]);
     assert_eq!(rig.gone(1).await, ["h:1"]);
     rig.is_quiet().await;

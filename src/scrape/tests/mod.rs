@@ -71,7 +71,7 @@ fn rule(action: RelabelAction, source: &str, regex: &str, target_label: &str, to
     }
 }
 
-fn wanted(wants: impl Fn(&str) -> bool + Send + Sync + 'static) -> Arc<dyn Fn(&str) -> bool + Send + Sync> {
+fn wanted(wants: impl Fn(&str) -> bool + Send + Sync + 'static) -> crate::scrape::Wanted {
     Arc::new(wants)
 }
 

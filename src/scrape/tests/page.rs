@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::Timestamp;
 use crate::scrape::ScrapeError;
+use crate::scrape::Wants;
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
 
@@ -16,7 +17,7 @@ impl Reads {
         Self { target: target(job), memory: Memory::default(), demand: 0 }
     }
 
-    fn page(&mut self, body: &str, wants: &dyn Fn(&str) -> bool) -> Result<Read, ScrapeError> {
+    fn page(&mut self, body: &str, wants: &dyn Wants) -> Result<Read, ScrapeError> {
         let demanded = Demanded { number: self.demand, wants };
         let (read, outcome) = read_page(body.as_bytes(), &self.target, demanded, &mut self.memory);
         outcome.map(|()| read)
@@ -70,7 +71,7 @@ fn honored_labels_win_also_where_they_are_empty() {
 fn what_nobody_wants_is_counted_and_not_kept() {
     let mut reads = Reads::of(job("j", &["h:1"]));
     for _ in 0..2 {
-        let read = reads.page("a 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3\n", &|name| name == "a").expect("good");
+        let read = reads.page("a 1\nb{x=\"1\"} 2\nb{x=\"2\"} 3\n", &|name: &str| name == "a").expect("good");
         assert_eq!(shown(&read), ["a 1"]);
         assert_eq!((read.scraped, read.post_relabel), (3, 3));
         assert_eq!(reads.memory.len(), 1);
@@ -87,7 +88,7 @@ fn relabelling_sees_every_sample_and_demand_the_names_that_it_leaves() {
     ];
     let mut reads = Reads::of(renaming);
     for _ in 0..3 {
-        let read = reads.page("old_a 1\nb 2\nc 3\n", &|name| name == "new_a").expect("good");
+        let read = reads.page("old_a 1\nb 2\nc 3\n", &|name: &str| name == "new_a").expect("good");
         assert_eq!(shown(&read), ["new_a 1"]);
         assert_eq!((read.scraped, read.post_relabel), (3, 2));
     }
@@ -98,9 +99,9 @@ fn a_new_demand_brings_back_what_was_unwanted() {
     let mut limited = job("j", &["h:1"]);
     limited.limits.labels = Some(9);
     let mut reads = Reads::of(limited);
-    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name| name == "a").expect("good")), ["a 1"]);
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name: &str| name == "a").expect("good")), ["a 1"]);
     reads.demand = 1;
-    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name| name == "b").expect("good")), ["b 2"]);
+    assert_eq!(shown(&reads.page("a 1\nb 2\n", &|name: &str| name == "b").expect("good")), ["b 2"]);
     reads.demand = 2;
     assert_eq!(shown(&reads.page("a 1\nb 2\n", &all).expect("good")), ["a 1", "b 2"]);
 }

@@ -20,7 +20,7 @@ impl Rig {
         install_crypto();
         let clock = ManualClock::at(START);
         let (send, events) = channel(room);
-        let scraper = Scraper::start(clock.clone(), jobs, wanted(|_| true), send).expect("good jobs");
+        let scraper = Scraper::start(clock.clone(), jobs, wanted(|_: &str| true), send).expect("good jobs");
         Self { clock, scraper, events }
     }
 

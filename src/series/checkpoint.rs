@@ -1,0 +1,359 @@
+//! What of the window outlives a restart, as bytes.
+//!
+//! In:   the window and the time; or the bytes of an earlier process.
+//! Out:  those bytes, with a checksum; or a window that holds what they say as far as rules still want it.
+//! Not:  no file: whoever keeps the bytes decides where, and what becomes of broken ones.
+//!
+//! Samples are written compressed, as they are kept. What is restored is old: a target says nothing about its series
+//! before it was scraped again, and where the process was away for longer than a scrape, what lies before is no gap
+//! in the measurement but our own absence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Labels, RuleId, TargetKey, Timestamp};
+use crate::promql::{Feed, Origin, SeriesId};
+use crate::series::Window;
+use crate::series::samples::Samples;
+use crate::series::store::Series;
+use crate::series::window::RecordingRule;
+
+/// The first bytes of each checkpoint; another version is another text.
+const MAGIC: &[u8] = b"fogsignal window 1\n";
+const DIGEST_BYTES: usize = 32;
+
+/// Why bytes are no checkpoint that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// They do not begin as one, or as one of another version.
+    #[error("it is no checkpoint of this version")]
+    Unknown,
+    /// The checksum does not fit, as where a write was torn.
+    #[error("its checksum does not fit its content")]
+    Torn,
+    /// The checksum fits and the content makes no sense.
+    #[error("its content makes no sense at byte {0}")]
+    Nonsense(usize),
+    /// It says that it is of a time that has not come yet.
+    #[error("it is of {0}, which lies ahead: the clock was set back")]
+    Ahead(Timestamp),
+}
+
+impl Window {
+    /// The bytes of a checkpoint taken at `now`.
+    pub fn checkpoint(&self, now: Timestamp) -> Vec<u8> {
+        let mut to = Writer(MAGIC.to_vec());
+        to.time(now);
+        let targets: Vec<_> = self.targets.iter().filter(|(_, target)| target.left.is_none()).collect();
+        to.number(targets.len() as u64);
+        for (key, target) in targets {
+            to.text(key.as_str());
+            to.labels(&target.health.identity);
+            to.number(u64::try_from(target.health.interval.as_millis()).unwrap_or(u64::MAX));
+            for at in target.times() {
+                to.maybe_time(at);
+            }
+            for (series, origin) in [
+                (&target.current, &target.origin),
+                (&target.ended, &target.origin),
+                (&target.reports, &target.report_origin),
+            ] {
+                self.write_series(series, origin, &mut to);
+            }
+        }
+        to.number(self.rules.len() as u64);
+        for (rule, state) in &self.rules {
+            to.text(rule.as_str());
+            to.time(state.first);
+            to.time(state.last);
+            self.write_series(&state.current, &state.origin, &mut to);
+        }
+        let digest = Sha256::digest(&to.0);
+        to.0.extend_from_slice(&digest);
+        to.0
+    }
+
+    fn write_series(&self, series: &[SeriesId], origin: &Arc<Origin>, to: &mut Writer) {
+        let own = series.iter().filter_map(|id| self.store.get(*id)).filter(|series| series.is_of(origin));
+        let own: Vec<&Series> = own.collect();
+        to.number(own.len() as u64);
+        for series in own {
+            to.labels(&series.labels);
+            to.number(u64::from(series.live) | u64::from(series.own_times) << 1);
+            to.time(series.last_seen);
+            to.number(u64::try_from(series.interval.as_millis()).unwrap_or(u64::MAX));
+            series.samples.write(&mut to.0);
+            to.number(series.feeds.len() as u64);
+            for feed in &series.feeds {
+                to.labels(&feed.labels);
+                match &feed.origin {
+                    Origin::Target(key) => to.tagged(0, key.as_str()),
+                    Origin::Report(key) => to.tagged(1, key.as_str()),
+                    Origin::Rule(rule) => to.tagged(2, rule.as_str()),
+                    Origin::Loaded => to.tagged(3, ""),
+                }
+            }
+        }
+    }
+
+    /// Takes in a checkpoint, into a window that knows its demand and nothing else. Says of when it is, and how many
+    /// series it gave.
+    ///
+    /// # Errors
+    /// Where the bytes are no checkpoint that can be used. The window is as it was then.
+    pub fn restore(&mut self, bytes: &[u8], now: Timestamp) -> Result<(Timestamp, usize), CheckpointError> {
+        let content = bytes.strip_prefix(MAGIC).ok_or(CheckpointError::Unknown)?;
+        let split = content.len().checked_sub(DIGEST_BYTES).ok_or(CheckpointError::Torn)?;
+        let (content, digest) = content.split_at(split);
+        if *Sha256::digest(&bytes[..MAGIC.len() + content.len()]) != *digest {
+            return Err(CheckpointError::Torn);
+        }
+        let mut from = Reader { bytes: content, at: 0 };
+        let nonsense = |from: &Reader<'_>| CheckpointError::Nonsense(MAGIC.len() + from.at);
+        let saved_at = from.time().ok_or_else(|| nonsense(&from))?;
+        if now < saved_at {
+            return Err(CheckpointError::Ahead(saved_at));
+        }
+        let read = Content::read(&mut from).filter(|_| from.at == content.len());
+        let read = read.ok_or_else(|| nonsense(&from))?;
+        self.turn += 1;
+        for target in read.targets {
+            let known = self.target(&target.key);
+            known.restore(target.times);
+            known.health.identity = target.identity;
+            known.health.interval = target.interval;
+            let (origin, report_origin) = (known.origin.clone(), known.report_origin.clone());
+            let [current, ended, reports] = target.series;
+            let current = self.adopt(current, &origin);
+            let ended = self.adopt(ended, &origin);
+            let reports = self.adopt(reports, &report_origin);
+            let turn = self.turn;
+            let known = self.target(&target.key);
+            (known.current, known.ended, known.reports, known.shape) = (current, ended, reports, turn);
+            known.health.kept = known.current.len();
+        }
+        for (rule, first, last, series) in read.rules {
+            let origin = Arc::new(Origin::Rule(rule.clone()));
+            let current = self.adopt(series, &origin);
+            self.rules.insert(rule, RecordingRule { origin, first, last, current });
+        }
+        self.standing.settle(&self.store);
+        Ok((saved_at, self.store.len()))
+    }
+
+    /// Takes in those that some rule wants and that are not there.
+    fn adopt(&mut self, series: Vec<Read>, origin: &Arc<Origin>) -> Vec<SeriesId> {
+        let mut ids = Vec::with_capacity(series.len());
+        for read in series {
+            let is_full = self.limits.series <= self.store.len();
+            let Some(look_back) = self.standing.look_back(&read.labels).filter(|_| !is_full) else {
+                continue;
+            };
+            if self.store.find(&read.labels).is_some() {
+                continue;
+            }
+            let labels = read.labels.clone();
+            let id = self.store.insert(Series {
+                labels: read.labels,
+                origin: origin.clone(),
+                samples: read.samples,
+                look_back,
+                interval: read.interval,
+                live: read.live,
+                own_times: read.own_times,
+                unknown_before: None,
+                last_seen: read.last_seen,
+                turn: 0,
+                feeds: read.feeds.into(),
+            });
+            self.standing.add(id, &labels);
+            ids.push(id);
+        }
+        ids
+    }
+}
+
+/// A series as it was written.
+struct Read {
+    labels: Labels,
+    live: bool,
+    own_times: bool,
+    last_seen: Timestamp,
+    interval: Duration,
+    samples: Samples,
+    feeds: Vec<Feed>,
+}
+
+struct ReadTarget {
+    key: TargetKey,
+    identity: Labels,
+    interval: Duration,
+    times: [Option<Timestamp>; 5],
+    /// Those of its last page, those that ended, and its reports.
+    series: [Vec<Read>; 3],
+}
+
+struct Content {
+    targets: Vec<ReadTarget>,
+    rules: Vec<(RuleId, Timestamp, Timestamp, Vec<Read>)>,
+}
+
+impl Content {
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let mut targets = Vec::new();
+        for _ in 0..from.number()? {
+            let (key, identity) = (TargetKey::from(from.text()?.to_owned()), from.labels()?);
+            let interval = Duration::from_millis(from.number()?);
+            let mut times = [None; 5];
+            for time in &mut times {
+                *time = from.maybe_time()?;
+            }
+            let series = [Read::all(from)?, Read::all(from)?, Read::all(from)?];
+            targets.push(ReadTarget { key, identity, interval, times, series });
+        }
+        let mut rules = Vec::new();
+        for _ in 0..from.number()? {
+            let rule = RuleId::from(from.text()?.to_owned());
+            rules.push((rule, from.time()?, from.time()?, Read::all(from)?));
+        }
+        Some(Self { targets, rules })
+    }
+}
+
+impl Read {
+    fn all(from: &mut Reader<'_>) -> Option<Vec<Self>> {
+        let mut all = Vec::new();
+        for _ in 0..from.number()? {
+            let labels = from.labels()?;
+            let flags = from.number()?;
+            let (last_seen, interval) = (from.time()?, Duration::from_millis(from.number()?));
+            let samples = Samples::read_back(from.bytes, &mut from.at)?;
+            let mut feeds = Vec::new();
+            for _ in 0..from.number()? {
+                let labels = from.labels()?;
+                let (tag, name) = (from.number()?, from.text()?.to_owned());
+                let origin = match tag {
+                    0 => Origin::Target(name.into()),
+                    1 => Origin::Report(name.into()),
+                    2 => Origin::Rule(name.into()),
+                    3 => Origin::Loaded,
+                    _ => return None,
+                };
+                feeds.push(Feed { labels, origin });
+            }
+            let (live, own_times) = (flags & 1 == 1, flags & 2 == 2);
+            all.push(Self { labels, live, own_times, last_seen, interval, samples, feeds });
+        }
+        Some(all)
+    }
+}
+
+/// Writes numbers in groups of seven bits, the lowest first, and texts behind their length.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: u64) {
+        write_number(&mut self.0, number);
+    }
+
+    fn time(&mut self, at: Timestamp) {
+        self.number(zigzag(at.as_millis()));
+    }
+
+    fn maybe_time(&mut self, at: Option<Timestamp>) {
+        self.number(u64::from(at.is_some()));
+        at.into_iter().for_each(|at| self.time(at));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn tagged(&mut self, tag: u64, text: &str) {
+        self.number(tag);
+        self.text(text);
+    }
+
+    fn labels(&mut self, labels: &Labels) {
+        self.number(labels.len() as u64);
+        for (name, value) in labels.iter() {
+            self.text(name);
+            self.text(value);
+        }
+    }
+}
+
+/// Reads what `Writer` wrote; `None` where there is nothing of the kind.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<u64> {
+        read_number(self.bytes, &mut self.at)
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        self.number().map(|number| Timestamp::from_millis(unzigzag(number)))
+    }
+
+    fn maybe_time(&mut self) -> Option<Option<Timestamp>> {
+        match self.number()? {
+            0 => Some(None),
+            1 => self.time().map(Some),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let bytes = self.bytes.get(self.at..self.at.checked_add(length)?)?;
+        self.at += length;
+        std::str::from_utf8(bytes).ok()
+    }
+
+    fn labels(&mut self) -> Option<Labels> {
+        let mut pairs = Vec::new();
+        for _ in 0..self.number()? {
+            pairs.push((self.text()?, self.text()?));
+        }
+        Some(pairs.into_iter().collect())
+    }
+}
+
+pub(super) fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)) as u64
+}
+
+pub(super) fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+pub(super) fn write_number(to: &mut Vec<u8>, mut number: u64) {
+    while 0x80 <= number {
+        to.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
+pub(super) fn read_number(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;
