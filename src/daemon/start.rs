@@ -129,6 +129,7 @@ impl Daemon {
             reload: reload.clone(),
             outbox: outbox.clone(),
             inbox: inbox.clone(),
+            roster: scraper.roster(),
             clock: clock.clone(),
             links: key,
             hooks: hooks.clone(),

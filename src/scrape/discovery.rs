@@ -36,6 +36,8 @@ pub struct Target {
     pub url: Url,
     /// The labels that all its series get.
     pub identity: Labels,
+    /// The labels that it was found with, before relabelling.
+    pub discovered: Labels,
     /// How often it is asked.
     pub interval: Duration,
     /// How long an answer may take.
@@ -171,6 +173,7 @@ pub fn resolve_targets(jobs: &[Job]) -> Result<Vec<Target>, TargetErrors> {
 /// One target; `None` where relabelling drops it.
 fn resolve(job: &Arc<Job>, group: &TargetGroup, address: &str) -> Result<Option<Target>, TargetFault> {
     let mut labels = discovered(job, group, address);
+    let found = labels.clone().build();
     if !relabel(&job.relabel, &mut labels) {
         return Ok(None);
     }
@@ -189,11 +192,11 @@ fn resolve(job: &Arc<Job>, group: &TargetGroup, address: &str) -> Result<Option<
     let url = url(job, &labels, &address)?;
     let identity = labels.build().filtered(|name| !name.starts_with(RESERVED_PREFIX));
     let key = key(&job.name, &url, &identity);
-    Ok(Some(Target { key, url, identity, interval, timeout, job: job.clone() }))
+    Ok(Some(Target { key, url, identity, discovered: found, interval, timeout, job: job.clone() }))
 }
 
 /// What relabelling sees. Labels of the group win over the job's defaults.
-fn discovered(job: &Job, group: &TargetGroup, address: &str) -> LabelsBuilder {
+pub(super) fn discovered(job: &Job, group: &TargetGroup, address: &str) -> LabelsBuilder {
     let mut labels = LabelsBuilder::default();
     for (name, value) in &group.labels {
         labels.put(name, value);

@@ -16,6 +16,7 @@ mod job;
 mod memory;
 mod page;
 mod relabel;
+mod roster;
 mod schedule;
 mod scraper;
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use formats::{
 };
 pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
 pub use relabel::relabel;
+pub use roster::{LeftOut, Listed, Roster};
 pub use scraper::{ScrapeEvent, Scraper, Wanted};

@@ -36,6 +36,8 @@ pub(super) struct Read {
     pub(super) scraped: u64,
     /// Those left after metric relabelling.
     pub(super) post_relabel: u64,
+    /// Those whose line was read by memory.
+    pub(super) remembered: u64,
     /// Samples of a series that the page already had, which were left out; and one such series.
     pub(super) duplicates: u64,
     pub(super) duplicate: Option<Labels>,
@@ -93,6 +95,7 @@ impl<'a> Reader<'a> {
             {
                 let times = self.memory.note(known);
                 let meaning = self.memory.meaning(known).clone();
+                self.read.remembered += 1;
                 self.take(meaning, times, reading.value, reading.timestamp_ms);
                 continue;
             }

@@ -22,6 +22,7 @@ use crate::model::{Clock, Labels, TargetKey, Timestamp, format_duration};
 use crate::scrape::fetch::Fetcher;
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
+use crate::scrape::roster::{LeftOut, Roster};
 use crate::scrape::schedule::{Rhythm, Schedule};
 use crate::scrape::{Job, ScrapeError, Target, TargetErrors, resolve_targets};
 use crate::series::{Page, ScrapeReport};
@@ -50,6 +51,7 @@ pub enum ScrapeEvent {
 pub struct Scraper {
     plans: UnboundedSender<Plan>,
     stop: CancellationToken,
+    roster: Roster,
     wheel: JoinHandle<()>,
 }
 
@@ -66,7 +68,7 @@ impl Scraper {
         pages: Sender<ScrapeEvent>,
     ) -> Result<Self, TargetErrors> {
         let (plans, new_plans) = mpsc::unbounded_channel();
-        let stop = CancellationToken::new();
+        let (stop, roster) = (CancellationToken::new(), Roster::default());
         let wheel = Wheel {
             clock,
             pages,
@@ -74,11 +76,12 @@ impl Scraper {
             schedule: Schedule::default(),
             slots: BTreeMap::new(),
             demand: Demand { number: 0, wanted: wanted.clone() },
+            roster: roster.clone(),
         };
         let targets = resolve_targets(jobs)?;
         // The receiver is at hand, so this cannot fail.
-        let _ = plans.send(Plan { targets, wanted });
-        Ok(Self { plans, stop, wheel: tokio::spawn(wheel.turn(new_plans)) })
+        let _ = plans.send(Plan { targets, left_out: LeftOut::of(jobs), wanted });
+        Ok(Self { plans, stop, roster, wheel: tokio::spawn(wheel.turn(new_plans)) })
     }
 
     /// Goes on with other jobs and another demand. Targets that stay keep their phase, their connections and
@@ -89,8 +92,13 @@ impl Scraper {
     pub fn reload(&self, jobs: &[Job], wanted: Wanted) -> Result<(), TargetErrors> {
         let targets = resolve_targets(jobs)?;
         // It fails only when nobody listens to the pages any more.
-        let _ = self.plans.send(Plan { targets, wanted });
+        let _ = self.plans.send(Plan { targets, left_out: LeftOut::of(jobs), wanted });
         Ok(())
+    }
+
+    /// Who is scraped, now and after each reload.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
     }
 
     /// Ends all scrapes at once and returns when nothing is sent any more.
@@ -105,6 +113,7 @@ impl Scraper {
 /// What is to be scraped from now on.
 struct Plan {
     targets: Vec<Target>,
+    left_out: LeftOut,
     wanted: Wanted,
 }
 
@@ -138,6 +147,7 @@ struct Wheel<C> {
     schedule: Schedule,
     slots: BTreeMap<TargetKey, Slot>,
     demand: Demand,
+    roster: Roster,
 }
 
 impl<C: Clock> Wheel<C> {
@@ -200,6 +210,7 @@ impl<C: Clock> Wheel<C> {
             self.schedule.remove(key);
             slot.end_scrape().await;
         }
+        self.roster.set(self.slots.values().map(|slot| slot.target.clone()), plan.left_out);
         self.send(ScrapeEvent::Discovered(discovered)).await;
         for key in before.into_keys() {
             self.send(ScrapeEvent::Gone(key, now)).await;
@@ -266,6 +277,7 @@ impl<C: Clock> Scrape<C> {
             Err(error) => (Read::default(), Err(error)),
         };
         self.say(&mut state, &read, &outcome);
+        let wanted = read.samples.len() as u64;
         let page = Page {
             target: self.target.key.clone(),
             identity: self.target.identity.clone(),
@@ -277,6 +289,9 @@ impl<C: Clock> Scrape<C> {
                 scraped: read.scraped,
                 post_relabel: read.post_relabel,
                 body_bytes,
+                wanted,
+                remembered: read.remembered,
+                clock_ahead_ms: None,
             },
         };
         // It fails only when nobody listens any more. The state stays locked until the page is taken.

@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
+use crate::scrape::Roster;
 use crate::server::{
     Hooks, LinkKey, Queries, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
     prometheus,
@@ -40,6 +41,8 @@ pub struct Face<J, C> {
     pub outbox: OutboxView,
     /// The way into the pipeline.
     pub inbox: mpsc::Sender<Inbound>,
+    /// Who is scraped.
+    pub roster: Roster,
     /// The time.
     pub clock: C,
     /// Knows the links of pages again.
@@ -111,6 +114,8 @@ fn as_prometheus<J: Journal, C: Clock>() -> Router<Arc<Face<J, C>>> {
         .route("/api/v1/query_range", query_range)
         .route("/api/v1/rules", rules)
         .route("/api/v1/alerts", alerts)
+        .route("/api/v1/targets", get(prometheus::targets::<J, C>))
+        .route("/api/v1/scrape_pools", get(prometheus::scrape_pools::<J, C>))
 }
 
 async fn not_found(uri: Uri) -> impl IntoResponse {

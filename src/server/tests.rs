@@ -59,6 +59,7 @@ impl Rig {
             reload,
             outbox,
             inbox,
+            roster: crate::scrape::Roster::default(),
             clock: Still,
             links: LinkKey::new(b"key"),
             hooks: Hooks::default(),

@@ -18,4 +18,5 @@ mod rule_packs;
 mod scenarios;
 mod seed;
 mod support;
+mod targets;
 mod told;

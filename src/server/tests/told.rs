@@ -98,6 +98,7 @@ async fn face<C: Clock>(
         reload,
         outbox,
         inbox: inbox.clone(),
+        roster: crate::scrape::Roster::default(),
         clock,
         links: LinkKey::new(b"key"),
         hooks: Arc::new(ArcSwap::from_pointee([hook].into())),
