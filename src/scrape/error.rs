@@ -16,6 +16,9 @@ pub enum ScrapeError {
     /// There was no connection, or no answer on it.
     #[error("it cannot be asked")]
     Ask(#[source] reqwest::Error),
+    /// No file descriptor is left.
+    #[error("no file descriptor is left for a connection (hint: raise `LimitNOFILE` or `ulimit -n`)")]
+    NoDescriptor,
     /// The answer ended before its end.
     #[error("the answer broke off")]
     BrokenOff(#[source] reqwest::Error),

@@ -7,15 +7,16 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue,
-    LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap,
+    HeaderValue, LOCATION,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 
-use crate::model::{Secret, SecretSource};
+use crate::model::{Secret, SecretSource, Timestamp};
 use crate::scrape::client::{self, Built, Way};
 use crate::scrape::{Authorization, Job, ScrapeError, Target};
 
@@ -29,17 +30,34 @@ const ACCEPTED: &str =
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 
+/// What a target answers.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// The body, decompressed.
+    pub(super) body: Vec<u8>,
+    /// The time on the target's clock, where it says it and nobody on the way kept the answer.
+    pub(super) date: Option<Timestamp>,
+}
+
+/// How often there was no file descriptor for a connection. All fetchers of a scraper count together: where it rises,
+/// each closes the connections that it keeps, so that no target fails for ever while others keep theirs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shortages(Arc<AtomicU64>);
+
 /// Asks the targets of one job, and keeps their connections.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     job: Arc<Job>,
     clients: Mutex<BTreeMap<Way, Built>>,
+    shortages: Shortages,
+    /// The shortages that connections were closed for.
+    eased: AtomicU64,
 }
 
 impl Fetcher {
     /// For the targets of `job`. Its TLS files are read at the first scrape.
-    pub(super) fn new(job: Arc<Job>) -> Self {
-        Self { job, clients: Mutex::default() }
+    pub(super) fn new(job: Arc<Job>, shortages: Shortages) -> Self {
+        Self { job, clients: Mutex::default(), eased: AtomicU64::new(shortages.0.load(Relaxed)), shortages }
     }
 
     /// Whether it serves `job`, too.
@@ -47,18 +65,20 @@ impl Fetcher {
         self.job.connects_as(job)
     }
 
-    /// The body of the target's answer.
+    /// The target's answer.
     ///
     /// # Errors
     /// Where there is no answer, or none that is a page.
-    pub(super) async fn fetch(&self, target: &Target) -> Result<Vec<u8>, ScrapeError> {
+    pub(super) async fn fetch(&self, target: &Target) -> Result<Fetched, ScrapeError> {
         let headers = headers(target).await?;
         let response = self.follow(target, headers).await?;
         if response.status() != StatusCode::OK {
             return Err(ScrapeError::Status(response.status()));
         }
         check_kind(response.headers())?;
-        read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await
+        let date = date(response.headers());
+        let body = read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await?;
+        Ok(Fetched { body, date })
     }
 
     /// Asks where the target says that its page is, where the job follows redirects. Credentials go to the target alone.
@@ -97,7 +117,13 @@ impl Fetcher {
             Err(error) if error.is_request() && !error.is_connect() => send().await,
             answer => answer,
         };
-        answer.map_err(|error| ScrapeError::Ask(error.without_url()))
+        answer.map_err(|error| {
+            if !lacks_descriptors(&error) {
+                return ScrapeError::Ask(error.without_url());
+            }
+            self.shortages.0.fetch_add(1, Relaxed);
+            ScrapeError::NoDescriptor
+        })
     }
 
     /// How `url` is asked, and the URL to ask: with `server_name` it has that name, which TLS then expects.
@@ -118,6 +144,10 @@ impl Fetcher {
     }
 
     async fn client(&self, way: Way) -> Result<Client, ScrapeError> {
+        let short = self.shortages.0.load(Relaxed);
+        if self.eased.swap(short, Relaxed) != short {
+            self.clients().clear();
+        }
         let known = self.clients().get(&way).cloned();
         if let Some(known) = known.as_ref().filter(|known| known.needs_no_files()) {
             return Ok(known.client.clone());
@@ -193,6 +223,29 @@ async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => Err(ScrapeError::Stopped(io::Error::other(error))),
     }
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    if headers.contains_key(AGE) {
+        return None;
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Some(Timestamp::from_millis(date.timestamp_millis()))
+}
+
+/// Whether the system has no file descriptor left, for us or for anybody.
+fn lacks_descriptors(error: &reqwest::Error) -> bool {
+    /// `ENFILE` and `EMFILE`, see errno(3).
+    const NONE_LEFT: [i32; 2] = [23, 24];
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let of_system = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if of_system.is_some_and(|code| NONE_LEFT.contains(&code)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Only what can be told apart for sure is refused; a page without a type, or with a wrong one, is read.

@@ -51,3 +51,13 @@ pub struct ScrapeReport {
     /// answer does not say its time.
     pub clock_ahead_ms: Option<i64>,
 }
+
+/// Clocks that are kept by NTP are closer than this.
+const CLOCK_TOLERANCE_MS: u64 = 5000;
+
+impl ScrapeReport {
+    /// Whether the target's clock and ours differ by more than clocks that are kept do.
+    pub fn clock_is_off(&self) -> bool {
+        self.clock_ahead_ms.is_some_and(|ahead| CLOCK_TOLERANCE_MS < ahead.unsigned_abs())
+    }
+}

@@ -2,8 +2,10 @@
 
 mod clock;
 mod discovery;
+mod fairness;
 mod fetch;
 mod page;
+mod rig;
 mod scraper;
 mod server;
 mod tls;
@@ -16,6 +18,7 @@ use clock::ManualClock;
 use server::{Answer, Request, Server};
 
 use crate::model::Labels;
+use crate::scrape::fetch::{Fetcher, Shortages};
 use crate::scrape::{
     Job, Limits, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
 };
@@ -43,6 +46,11 @@ fn job(name: &str, addresses: &[&str]) -> Job {
             labels: BTreeMap::new(),
         }],
     }
+}
+
+/// What asks the targets of its job.
+fn fetcher(target: &Target) -> Fetcher {
+    Fetcher::new(target.job.clone(), Shortages::default())
 }
 
 /// The only target of a job.

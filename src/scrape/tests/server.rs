@@ -33,6 +33,8 @@ pub(super) enum Answer {
     Last(Vec<u8>),
     /// The first once, then the second until nobody reads any more.
     Endless(Vec<u8>, Vec<u8>),
+    /// These bytes, and nothing after them.
+    Stall(Vec<u8>),
     /// No answer at all.
     Silence,
 }
@@ -110,6 +112,10 @@ async fn serve(
                 stream.write_all(&first).await.ok()?;
                 while stream.write_all(&again).await.is_ok() {}
                 return None;
+            }
+            Answer::Stall(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                return std::future::pending().await;
             }
             Answer::Silence => return std::future::pending().await,
         }

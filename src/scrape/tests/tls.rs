@@ -10,7 +10,6 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
-use crate::scrape::fetch::Fetcher;
 
 /// An authority, its certificate in a file, and what it signs.
 struct Authority {
@@ -98,7 +97,7 @@ fn https(address: SocketAddr, tls: TlsSettings) -> Job {
 
 async fn said(job: Job) -> Result<String, String> {
     let target = target(job);
-    let body = Fetcher::new(target.job.clone()).fetch(&target).await.map_err(|error| error.whole())?;
+    let body = fetcher(&target).fetch(&target).await.map_err(|error| error.whole())?.body;
     Ok(String::from_utf8(body).expect("text"))
 }
 
@@ -160,7 +159,7 @@ async fn a_client_certificate_is_shown_and_may_be_replaced_meanwhile() {
         ..TlsSettings::default()
     };
     let target = target(https(address, tls.clone()));
-    let fetcher = Fetcher::new(target.job.clone());
+    let fetcher = fetcher(&target);
     put(other.sign("client"));
     assert!(fetcher.fetch(&target).await.is_err());
     put(authority.sign("client"));
