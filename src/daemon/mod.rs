@@ -9,6 +9,7 @@
 //! although nobody stopped it ends the process, with exit code 1.
 
 mod clock;
+mod descriptors;
 mod emergency;
 mod failures;
 mod inbox;

@@ -44,6 +44,13 @@ pub(super) struct Fetched {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shortages(Arc<AtomicU64>);
 
+impl Shortages {
+    /// There was none.
+    pub(super) fn note(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
 /// Asks the targets of one job, and keeps their connections.
 #[derive(Debug)]
 pub(super) struct Fetcher {
@@ -121,7 +128,7 @@ impl Fetcher {
             if !lacks_descriptors(&error) {
                 return ScrapeError::Ask(error.without_url());
             }
-            self.shortages.0.fetch_add(1, Relaxed);
+            self.shortages.note();
             ScrapeError::NoDescriptor
         })
     }

@@ -1,6 +1,7 @@
 //! The room against real HTTP on loopback, also against targets that misbehave.
 
 mod clock;
+mod connections;
 mod discovery;
 mod fairness;
 mod fetch;

@@ -63,7 +63,14 @@ type Respond = dyn Fn(&Request) -> Answer + Send + Sync;
 
 impl Server {
     pub(super) async fn start(respond: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        Self::start_at("127.0.0.1:0", respond).await
+    }
+
+    pub(super) async fn start_at(
+        address: &str,
+        respond: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let (seen, requests) = unbounded_channel();
         let respond: Arc<Respond> = Arc::new(respond);

@@ -1,13 +1,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
@@ -40,8 +40,17 @@ impl Authority {
     }
 }
 
+type Handshakes = Arc<Mutex<Vec<HandshakeKind>>>;
+
 /// Answers each connection with one page that says which name was asked for.
 fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
+    serve_counting(signed, clients).0
+}
+
+/// The same, and how each connection began.
+fn serve_counting(signed: &Signed, clients: Option<&Authority>) -> (SocketAddr, Handshakes) {
+    let handshakes = Handshakes::default();
+    let seen = handshakes.clone();
     install_crypto();
     let chain = vec![CertificateDer::from_pem_slice(signed.certificate.as_bytes()).expect("a certificate")];
     let key = PrivateKeyDer::from_pem_slice(signed.key.as_bytes()).expect("a key");
@@ -69,6 +78,7 @@ fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
             while !head.ends_with(b"\r\n\r\n") && tls.read(&mut byte).is_ok_and(|read| read == 1) {
                 head.push(byte[0]);
             }
+            seen.lock().expect("no panic").extend(tls.conn.handshake_kind());
             let host = String::from_utf8_lossy(&head);
             let host =
                 host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
@@ -82,7 +92,7 @@ fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
             let _ = tls.flush();
         }
     });
-    address
+    (address, handshakes)
 }
 
 fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
@@ -167,4 +177,19 @@ async fn a_client_certificate_is_shown_and_may_be_replaced_meanwhile() {
 
     let error = said(https(address, TlsSettings { key_file: None, ..tls })).await.expect_err("no key");
     assert!(error.contains("belong together"), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_where_the_target_closes_each_connection() {
+    let (directory, authority) = (tempfile::tempdir().expect("one"), Authority::new());
+    let (address, handshakes) = serve_counting(&authority.sign("127.0.0.1"), None);
+    let ca_file = Some(write(directory.path(), "ca", &authority.pem));
+    let target = target(https(address, TlsSettings { ca_file, ..TlsSettings::default() }));
+    let fetcher = fetcher(&target);
+    for _ in 0..10 {
+        fetcher.fetch(&target).await.expect("it answers");
+    }
+    let handshakes = handshakes.lock().expect("no panic").clone();
+    let full = handshakes.iter().filter(|kind| **kind == HandshakeKind::Full).count();
+    assert_eq!((handshakes.len(), full), (10, 1), "{handshakes:?}");
 }
