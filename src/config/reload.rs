@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Place, SecretSource};
 use crate::rules::Rule;
-use crate::scrape::{Authorization, Job};
+use crate::scrape::{Authorization, Job, ProxyBy, ProxySettings, TlsSettings};
 use crate::sinks::{Adapter, SinkSettings};
 
 use super::settings::Config;
@@ -90,12 +90,29 @@ pub fn changes(old: &Config, new: &mut Config) -> Changes {
 type Things = BTreeMap<String, String>;
 
 fn jobs(config: &Config) -> Things {
-    let secret = |authorization: &Authorization| match authorization {
-        Authorization::Basic { password, .. } => digest(password),
-        Authorization::Credentials { credentials, .. } => digest(credentials),
-    };
-    let about = |job: &Job| format!("{job:?} {:?}", job.authorization.as_ref().map(secret));
+    let about = |job: &Job| format!("{job:?} {:?}", secrets(job).iter().map(digest).collect::<Vec<_>>());
     config.jobs.iter().map(|job| (job.name.clone(), about(job))).collect()
+}
+
+fn secrets(job: &Job) -> Vec<SecretSource> {
+    let mut secrets: Vec<SecretSource> = job.headers.iter().map(|header| header.value.clone()).collect();
+    let mut of_way = |tls: &TlsSettings, proxy: &ProxySettings| {
+        secrets.extend(tls.key.iter().cloned().map(SecretSource::Inline));
+        if let ProxyBy::Url { url, .. } = &proxy.by {
+            secrets.push(SecretSource::Inline(url.clone()));
+        }
+        secrets.extend(proxy.connect_headers.iter().map(|(_, value)| SecretSource::Inline(value.clone())));
+    };
+    of_way(&job.tls, &job.proxy);
+    if let Some(Authorization::OAuth2(settings)) = &job.authorization {
+        of_way(&settings.tls, &settings.proxy);
+    }
+    secrets.extend(job.authorization.iter().map(|authorization| match authorization {
+        Authorization::Basic { password, .. } => password.clone(),
+        Authorization::Credentials { credentials, .. } => credentials.clone(),
+        Authorization::OAuth2(settings) => settings.client_secret.clone(),
+    }));
+    secrets
 }
 
 fn groups(config: &Config) -> Things {

@@ -143,23 +143,95 @@ fn a_prometheus_configuration_starts_with_one_warning_for_each_key_not_used() {
     let text = format!(
         "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['am:9093']}}]}}]}}\nremote_write: [{{url: 'http://x'}}]\n\
          storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{scrape_protocols: [PrometheusText0.0.4]}}\n{JOB}    \
-         enable_http2: true\n"
+         scrape_failure_log_file: f\n"
     );
     bad(
         &text,
         "1:1: warning: `alerting` is not used by Fogsignal\n2:1: warning: `remote_write` is not used by Fogsignal\n\
          3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `scrape_protocols` is not used by Fogsignal\n\
-         8:5: warning: `enable_http2` is not used by Fogsignal",
+         8:5: warning: `scrape_failure_log_file` is not used by Fogsignal",
     );
     assert!(try_load(&text).is_ok());
 }
 
 #[test]
+fn how_targets_are_reached_is_checked_at_its_place() {
+    let check =
+        |of_job: &str, expected: &str| bad(&format!("scrape_configs:\n- job_name: a\n{of_job}"), expected);
+    check("  proxy_url: nonsense\n", "3:14: `proxy_url` must be a URL such as `http://proxy.internal:3128`");
+    check("  no_proxy: a\n", "3:13: `no_proxy` needs `proxy_url`");
+    check(
+        "  proxy_url: http://me:hunter2@p:1\n  proxy_from_environment: true\n",
+        "4:27: `proxy_from_environment` and `proxy_url` are both given (hint: keep one of them)",
+    );
+    check(
+        "  proxy_from_environment: true\n  no_proxy: a\n",
+        "4:13: `no_proxy` is given beside `proxy_from_environment` (hint: set `NO_PROXY` in the environment)",
+    );
+    check(
+        "  proxy_connect_header: {'a b': [c]}\n",
+        "3:26: `proxy_connect_header` needs `proxy_url` or `proxy_from_environment`\n\
+         3:26: `a b` is not the name of a header",
+    );
+    check(
+        "  http_headers: {Host: {values: [a]}}\n",
+        "3:18: the header `Host` is set by other means (hint: for credentials use `authorization`, `basic_auth` or \
+         `oauth2`)",
+    );
+    check(
+        "  tls_config: {min_version: TLS13, max_version: TLS12}\n",
+        "3:49: `max_version` is older than `min_version`",
+    );
+    check(
+        "  tls_config: {min_version: TLS10}\n",
+        "3:29: `TLS10` is not spoken any more (hint: use `TLS12` or `TLS13`)",
+    );
+    check(
+        "  tls_config: {max_version: 2}\n",
+        "3:29: `2` is not a version of TLS (hint: use `TLS12` or `TLS13`)",
+    );
+    check(
+        "  tls_config: {ca: a, ca_file: b}\n",
+        "3:32: `ca` and `ca_file` are both given (hint: keep one of them)",
+    );
+    check("  tls_config: {cert: a}\n", "3:22: `cert` needs `key` or `key_file`");
+    check("  tls_config: {key: a}\n", "3:21: `key` needs `cert` or `cert_file`");
+    check(
+        "  proxy_url: http://p:1\n  tls_config: {server_name: a}\n",
+        "4:29: `server_name` cannot be used with a proxy (hint: list the target under that name)",
+    );
+    check(
+        "  oauth2: {client_id: a}\n",
+        "3:11: `oauth2` needs `client_secret` or `client_secret_file`\n3:11: `oauth2` needs `token_url`",
+    );
+    check(
+        "  oauth2: {client_id: a, client_secret: b, token_url: c}\n",
+        "3:55: `token_url` must be a URL such as `https://login.example.com/token`",
+    );
+    check(
+        "  oauth2: {client_id: a, client_secret: b, token_url: 'http://c'}\n  authorization: {credentials: d}\n",
+        "2:3: a job can authenticate in one way only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and \
+         `bearer_token`)",
+    );
+}
+
+#[test]
+fn gzip_is_asked_for_as_global_says_where_a_job_says_nothing() {
+    let jobs = "scrape_configs: [{job_name: a}, {job_name: b, enable_compression: true}]";
+    let asked = |text: &str| {
+        let (config, _) = try_load(text).expect("good");
+        config.jobs.iter().map(|job| job.enable_compression).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(jobs), [true, true]);
+    assert_eq!(asked(&format!("global: {{enable_compression: false}}\n{jobs}")), [false, true]);
+}
+
+#[test]
 fn what_is_not_supported_yet_is_said_by_name() {
     bad(
-        "scrape_configs:\n  - {job_name: a, kubernetes_sd_configs: [{role: pod}]}\n  - {job_name: b, oauth2: {}}\n",
+        "scrape_configs:\n  - {job_name: a, kubernetes_sd_configs: [{role: pod}]}\n  - {job_name: b, oauth2: {client_id: a, client_secret: b, token_url: 'http://c', grant_type: d}}\n",
         "2:19: service discovery through `kubernetes_sd_configs` is not supported yet (hint: list the targets in \
-         `static_configs`)\n3:19: `oauth2` is not supported yet (hint: use `authorization` with `credentials_file`)",
+         `static_configs`)\n3:83: `grant_type` is not supported yet (hint: leave it out; client credentials are sent)",
     );
     bad(
         "status_page: {listen: ':9097'}\nincidents: {publish: {approvers: [ana]}, language: de}\n",
@@ -207,7 +279,7 @@ fn a_secret_and_its_file_exclude_each_other() {
          \x20 - {job_name: b, authorization: {credentials: hunter2, credentials_file: p}, basic_auth: {}}\n\
          \x20 - {job_name: c, authorization: {type: Basic}}\n",
         "2:79: `password` and `password_file` are both given (hint: keep one of them)\n3:5: a job can authenticate in one way \
-         only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)\n4:34: `authorization` needs \
+         only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`)\n4:34: `authorization` needs \
          `credentials` or `credentials_file`\n4:41: `authorization` cannot be of type `Basic` (hint: use `basic_auth`)",
     );
     let (config, problems) =
@@ -546,7 +618,7 @@ fn every_example_in_the_manual_loads() {
         manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(5 < blocks.len());
     for block in blocks {
-        let secrets = ["crm-token", "status-url", "status-secret", "ops-url"];
+        let secrets = ["crm-token", "crm-client", "status-url", "status-secret", "ops-url"];
         let tracker = "adapter: acme-tracker\nsettings: {project: {required: true}, token: {secret: true}}\n\
                        operations: {page: {url: 'https://tracker.example/{{ settings.project }}'}}\n";
         let files = Memory::default().with("/etc/f.yml", block).with("/etc/acme-tracker.yml", tracker);

@@ -12,18 +12,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap,
-    HeaderValue, LOCATION,
+    HeaderName, HeaderValue, LOCATION,
 };
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::model::{Secret, SecretSource, Timestamp};
 use crate::scrape::client::{self, Built, Way};
-use crate::scrape::{Authorization, Job, ScrapeError, Target};
+use crate::scrape::oauth2::Tokens;
+use crate::scrape::{Authorization, Job, OAuth2, ScrapeError, Target};
 
 /// The largest body that is taken where `body_size_limit` is 0, which is no limit in Prometheus: a target that
 /// never stops must not fill the memory. Well above the default of that setting, and named in
 /// docs/configuration.md.
 pub(super) const MAX_BODY_BYTES: u64 = 512 << 20;
+/// Room for so much of an announced body is made at once.
+const MAX_RESERVED_BYTES: u64 = 4 << 20;
 /// As in Go's client.
 const MAX_REDIRECTS: usize = 10;
 const ACCEPTED: &str =
@@ -56,6 +59,8 @@ impl Shortages {
 pub(super) struct Fetcher {
     job: Arc<Job>,
     clients: Mutex<BTreeMap<Way, Built>>,
+    tokens: Tokens,
+    token_client: Mutex<Option<Built>>,
     shortages: Shortages,
     /// The shortages that connections were closed for.
     eased: AtomicU64,
@@ -64,7 +69,9 @@ pub(super) struct Fetcher {
 impl Fetcher {
     /// For the targets of `job`. Its TLS files are read at the first scrape.
     pub(super) fn new(job: Arc<Job>, shortages: Shortages) -> Self {
-        Self { job, clients: Mutex::default(), eased: AtomicU64::new(shortages.0.load(Relaxed)), shortages }
+        let eased = AtomicU64::new(shortages.0.load(Relaxed));
+        let (clients, token_client) = (Mutex::default(), Mutex::default());
+        Self { job, clients, tokens: Tokens::default(), token_client, shortages, eased }
     }
 
     /// Whether it serves `job`, too.
@@ -77,8 +84,13 @@ impl Fetcher {
     /// # Errors
     /// Where there is no answer, or none that is a page.
     pub(super) async fn fetch(&self, target: &Target) -> Result<Fetched, ScrapeError> {
-        let headers = headers(target).await?;
-        let response = self.follow(target, headers).await?;
+        let mut headers = headers(target).await?;
+        let response = match &target.job.authorization {
+            Some(Authorization::OAuth2(settings)) => {
+                self.ask_with_token(target, settings, &mut headers).await?
+            }
+            _ => self.follow(target, headers).await?,
+        };
         if response.status() != StatusCode::OK {
             return Err(ScrapeError::Status(response.status()));
         }
@@ -86,6 +98,26 @@ impl Fetcher {
         let date = date(response.headers());
         let body = read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await?;
         Ok(Fetched { body, date })
+    }
+
+    /// Asks with a token, and where that is refused once more with a new one.
+    async fn ask_with_token(
+        &self,
+        target: &Target,
+        settings: &OAuth2,
+        headers: &mut HeaderMap,
+    ) -> Result<Response, ScrapeError> {
+        let client = self.client_for_tokens(settings).await?;
+        let client_secret = secret("client_secret", &settings.client_secret).await?;
+        let token = self.tokens.header(settings, &client_secret, &client).await?;
+        headers.insert(AUTHORIZATION, token.clone());
+        let response = self.follow(target, headers.clone()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        self.tokens.refused(&token).await;
+        headers.insert(AUTHORIZATION, self.tokens.header(settings, &client_secret, &client).await?);
+        self.follow(target, headers.clone()).await
     }
 
     /// Asks where the target says that its page is, where the job follows redirects. Credentials go to the target alone.
@@ -105,6 +137,9 @@ impl Fetcher {
             }
             if url.origin() != target.url.origin() {
                 headers.remove(AUTHORIZATION);
+                for header in &target.job.headers {
+                    headers.remove(&*header.name);
+                }
             }
         }
         Err(ScrapeError::Redirect("it redirects more than 10 times"))
@@ -160,9 +195,25 @@ impl Fetcher {
             return Ok(known.client.clone());
         }
         let (job, asked) = (self.job.clone(), way.clone());
-        let built = blocking(move || client::build(&asked, &job.tls, job.enable_compression, known)).await?;
+        let built =
+            blocking(move || client::build(&asked, &job.tls, &job.proxy, job.enable_compression, known))
+                .await?;
         let client = built.client.clone();
         self.clients().insert(way, built);
+        Ok(client)
+    }
+
+    /// The client that asks for tokens, which has settings of its own.
+    async fn client_for_tokens(&self, settings: &OAuth2) -> Result<Client, ScrapeError> {
+        let known = self.token_client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.as_ref().filter(|known| known.needs_no_files()) {
+            return Ok(known.client.clone());
+        }
+        let way = if settings.token_url.scheme() == "https" { Way::Tls } else { Way::Plain };
+        let (tls, proxy) = (settings.tls.clone(), settings.proxy.clone());
+        let built = blocking(move || client::build(&way, &tls, &proxy, true, known)).await?;
+        let client = built.client.clone();
+        *self.token_client.lock().unwrap_or_else(PoisonError::into_inner) = Some(built);
         Ok(client)
     }
 
@@ -186,13 +237,23 @@ async fn headers(target: &Target) -> Result<HeaderMap, ScrapeError> {
     if !target.job.enable_compression {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    if let Some(authorization) = &target.job.authorization {
-        headers.insert(AUTHORIZATION, authorize(authorization).await?);
+    for header in &target.job.headers {
+        let value = secret("a header's value", &header.value).await?;
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| ScrapeError::Credentials)?;
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| ScrapeError::Credentials)?;
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+    if let Some(authorization) = &target.job.authorization
+        && let Some(value) = authorize(authorization).await?
+    {
+        headers.insert(AUTHORIZATION, value);
     }
     Ok(headers)
 }
 
-async fn authorize(authorization: &Authorization) -> Result<HeaderValue, ScrapeError> {
+/// What stands in the settings; a token is asked for elsewhere.
+async fn authorize(authorization: &Authorization) -> Result<Option<HeaderValue>, ScrapeError> {
     let text = match authorization {
         Authorization::Basic { username, password } => {
             use base64::{Engine, engine::general_purpose::STANDARD};
@@ -202,10 +263,11 @@ async fn authorize(authorization: &Authorization) -> Result<HeaderValue, ScrapeE
         Authorization::Credentials { kind, credentials } => {
             format!("{kind} {}", secret("credentials", credentials).await?.expose())
         }
+        Authorization::OAuth2(_) => return Ok(None),
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| ScrapeError::Credentials)?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(Some(value))
 }
 
 async fn secret(what: &'static str, source: &SecretSource) -> Result<Secret, ScrapeError> {
@@ -272,7 +334,9 @@ fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
 }
 
 async fn read_body(mut response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
-    let mut body = Vec::new();
+    // As announced, but within reason: whoever announces too much fills no memory.
+    let announced = response.content_length().unwrap_or_default().min(limit).min(MAX_RESERVED_BYTES);
+    let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
     while let Some(chunk) = response.chunk().await.map_err(|e| ScrapeError::BrokenOff(e.without_url()))? {
         if limit < (body.len() + chunk.len()) as u64 {
             return Err(ScrapeError::TooLarge { limit });

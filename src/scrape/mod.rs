@@ -14,7 +14,9 @@ mod fetch;
 pub mod formats;
 mod job;
 mod memory;
+mod oauth2;
 mod page;
+mod proxy;
 mod relabel;
 mod roster;
 mod schedule;
@@ -28,7 +30,11 @@ pub use formats::{
     Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,
     parse_text,
 };
-pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
+pub use job::{
+    Authorization, Header, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings, TlsVersion,
+};
+pub use oauth2::OAuth2;
+pub use proxy::{ProxyBy, ProxySettings};
 pub use relabel::relabel;
 pub use roster::{LeftOut, Listed, Roster};
 pub use scraper::{ScrapeEvent, Scraper, Wanted};

@@ -9,6 +9,7 @@ pub mod adapters;
 pub mod audience;
 mod components;
 mod escalation;
+mod http;
 mod incidents;
 mod publish;
 mod relabel;

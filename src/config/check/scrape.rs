@@ -5,13 +5,13 @@ use std::slice;
 use std::time::Duration;
 
 use crate::config::raw::{
-    At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, RawTls, Wrong,
+    At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, Wrong,
 };
 use crate::config::tree::Where;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings, resolve_targets};
+use crate::scrape::{Authorization, Job, Limits, TargetGroup, resolve_targets};
 
-use super::{Context, Global, longer_than_interval, relabel};
+use super::{Context, Global, http, longer_than_interval, relabel};
 
 /// How long a scrape may take where nobody says it, as in Prometheus.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +56,18 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
     let authorization = authorization(&raw, cx);
+    let keys = http::ProxyKeys {
+        url: raw.proxy_url,
+        except: raw.no_proxy,
+        environment: raw.proxy_from_environment,
+        headers: raw.proxy_connect_header,
+    };
+    let proxy = http::proxy(keys, cx);
+    if let Some(http2) = raw.enable_http2.filter(|http2| http2.value) {
+        cx.reader.warning(&http2.at, "HTTP/1.1 is spoken, whatever `enable_http2` says");
+    }
+    let of_all = global.raw.as_ref().and_then(|global| global.enable_compression.as_ref());
+    let enable_compression = raw.enable_compression.as_ref().or(of_all).is_none_or(|enable| enable.value);
     let scheme = raw.scheme.map_or("http".to_owned(), |scheme| {
         if !matches!(scheme.value.as_str(), "http" | "https") {
             cx.error(
@@ -93,8 +105,10 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
         honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
         honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
         authorization,
-        tls: tls(raw.tls_config, cx),
-        enable_compression: raw.enable_compression.is_none_or(|enable| enable.value),
+        tls: http::tls(raw.tls_config, &proxy, cx),
+        proxy,
+        headers: http::headers(raw.http_headers, cx),
+        enable_compression,
         follow_redirects: raw.follow_redirects.is_none_or(|follow| follow.value),
         relabel: relabel::rules(raw.relabel_configs.unwrap_or_default(), cx),
         metric_relabel: relabel::rules(raw.metric_relabel_configs.unwrap_or_default(), cx),
@@ -145,17 +159,20 @@ fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {
 
 fn authorization(raw: &RawJob, cx: &Context<'_>) -> Option<Authorization> {
     let bearer = raw.bearer_token.is_some() || raw.bearer_token_file.is_some();
-    let given = [raw.basic_auth.is_some(), raw.authorization.is_some(), bearer];
+    let given = [raw.basic_auth.is_some(), raw.authorization.is_some(), bearer, raw.oauth2.is_some()];
     if 1 < given.into_iter().filter(|given| *given).count() {
         cx.error(
             &raw.at,
             Wrong::new("a job can authenticate in one way only")
-                .hint("keep one of `basic_auth`, `authorization` and `bearer_token`"),
+                .hint("keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`"),
         );
         return None;
     }
     if let Some(basic) = raw.basic_auth.clone() {
         return basic_auth(basic, cx);
+    }
+    if let Some(tokens) = raw.oauth2.clone() {
+        return http::oauth2(tokens, cx).map(|tokens| Authorization::OAuth2(Box::new(tokens)));
     }
     if let Some(authorization) = raw.authorization.clone() {
         return credentials(authorization, cx);
@@ -193,24 +210,6 @@ fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization>
         cx.error(&raw.at, "`authorization` needs `credentials` or `credentials_file`");
     }
     Some(Authorization::Credentials { kind, credentials: credentials? })
-}
-
-fn tls(raw: Option<RawTls>, cx: &Context<'_>) -> TlsSettings {
-    let Some(raw) = raw else { return TlsSettings::default() };
-    match (&raw.cert_file, &raw.key_file) {
-        (Some(cert), None) => cx.error(&cert.at, "`cert_file` needs `key_file`"),
-        (None, Some(key)) => cx.error(&key.at, "`key_file` needs `cert_file`"),
-        _ => {}
-    }
-    let path =
-        |path: Option<At<String>>| path.filter(|path| !path.value.is_empty()).map(|path| cx.path(&path));
-    TlsSettings {
-        ca_file: path(raw.ca_file),
-        cert_file: path(raw.cert_file),
-        key_file: path(raw.key_file),
-        server_name: raw.server_name.map(|name| name.value).filter(|name| !name.is_empty()),
-        insecure_skip_verify: raw.insecure_skip_verify.is_some_and(|skip| skip.value),
-    }
 }
 
 /// Relabelling may make an address of anything, as for exporters that probe; without it a target is an address.

@@ -5,7 +5,9 @@ mod connections;
 mod discovery;
 mod fairness;
 mod fetch;
+mod oauth2;
 mod page;
+mod proxy;
 mod rig;
 mod scraper;
 mod server;
@@ -21,7 +23,7 @@ use server::{Answer, Request, Server};
 use crate::model::Labels;
 use crate::scrape::fetch::{Fetcher, Shortages};
 use crate::scrape::{
-    Job, Limits, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
+    Job, Limits, ProxySettings, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
 };
 
 /// A job of one static group, with Prometheus's defaults.
@@ -37,6 +39,8 @@ fn job(name: &str, addresses: &[&str]) -> Job {
         honor_timestamps: true,
         authorization: None,
         tls: TlsSettings::default(),
+        proxy: ProxySettings::default(),
+        headers: Vec::new(),
         enable_compression: true,
         follow_redirects: true,
         relabel: Vec::new(),
