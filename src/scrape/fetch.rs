@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap,
     HeaderName, HeaderValue, LOCATION,
@@ -37,7 +38,7 @@ const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 #[derive(Debug)]
 pub(super) struct Fetched {
     /// The body, decompressed.
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     /// The time on the target's clock, where it says it and nobody on the way kept the answer.
     pub(super) date: Option<Timestamp>,
 }
@@ -333,15 +334,32 @@ fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
     }
 }
 
-async fn read_body(mut response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
+/// The body. One that comes in one piece, as most pages of up to 400 kB do, is handed on as it came: to copy it
+/// took a fifth of all that asking for 300 kB costs.
+async fn read_body(mut response: Response, limit: u64) -> Result<Bytes, ScrapeError> {
+    let announced = response.content_length().unwrap_or_default();
+    let Some(first) = next_piece(&mut response, 0, limit).await? else { return Ok(Bytes::new()) };
+    let Some(second) = next_piece(&mut response, first.len(), limit).await? else { return Ok(first) };
     // As announced, but within reason: whoever announces too much fills no memory.
-    let announced = response.content_length().unwrap_or_default().min(limit).min(MAX_RESERVED_BYTES);
-    let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
-    while let Some(chunk) = response.chunk().await.map_err(|e| ScrapeError::BrokenOff(e.without_url()))? {
-        if limit < (body.len() + chunk.len()) as u64 {
-            return Err(ScrapeError::TooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
+    let room = usize::try_from(announced.min(limit).min(MAX_RESERVED_BYTES)).unwrap_or_default();
+    let mut body = Vec::with_capacity(room.max(first.len() + second.len()));
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    drop((first, second));
+    while let Some(piece) = next_piece(&mut response, body.len(), limit).await? {
+        body.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(Bytes::from(body))
+}
+
+async fn next_piece(
+    response: &mut Response,
+    so_far: usize,
+    limit: u64,
+) -> Result<Option<Bytes>, ScrapeError> {
+    let piece = response.chunk().await.map_err(|error| ScrapeError::BrokenOff(error.without_url()))?;
+    match piece {
+        Some(piece) if limit < (so_far + piece.len()) as u64 => Err(ScrapeError::TooLarge { limit }),
+        piece => Ok(piece),
+    }
 }

@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::{self, Sender, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -331,7 +332,7 @@ impl<C: Clock> Scrape<C> {
         }
     }
 
-    async fn read(&self, body: Vec<u8>, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
+    async fn read(&self, body: Bytes, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
         let (target, demand, is_large) =
             (self.target.clone(), self.demand.clone(), LARGE_PAGE_BYTES <= body.len());
         let mut lent = std::mem::take(memory);

@@ -11,7 +11,7 @@ async fn fetch(job: Job) -> Result<String, ScrapeError> {
     install_crypto();
     let target = target(job);
     let body = fetcher(&target).fetch(&target).await?.body;
-    Ok(String::from_utf8(body).expect("tests send text"))
+    Ok(String::from_utf8(body.to_vec()).expect("tests send text"))
 }
 
 /// What a job with one target says when that answers so.

@@ -112,7 +112,7 @@ pub(super) fn https(address: SocketAddr, tls: TlsSettings) -> Job {
 pub(super) async fn said(job: Job) -> Result<String, String> {
     let target = target(job);
     let body = fetcher(&target).fetch(&target).await.map_err(|error| error.whole())?.body;
-    Ok(String::from_utf8(body).expect("text"))
+    Ok(String::from_utf8(body.to_vec()).expect("text"))
 }
 
 #[tokio::test]
