@@ -8,7 +8,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{Place, Problem, Span};
+use crate::model::{Place, Problem, Span, glob};
 
 /// A file may be this long; nobody writes a longer one by hand.
 const FILE_MAX_BYTES: u64 = 16 << 20;
@@ -98,79 +98,23 @@ pub fn why(error: &io::Error) -> (String, Option<&'static str>) {
 /// # Errors
 /// In words: an earlier part has such a character, or the directory cannot be read.
 pub fn expand(files: &dyn Files, path: &Path) -> Result<Vec<PathBuf>, String> {
-    let is_pattern = |text: &str| text.contains(['*', '?', '[']);
     let directory = path.parent().unwrap_or(Path::new(""));
-    if is_pattern(&directory.to_string_lossy()) {
+    if glob::is_pattern(&directory.to_string_lossy()) {
         return Err("only the last part of a path may have `*`, `?` or `[…]`".to_owned());
     }
     let pattern = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if !is_pattern(&pattern) {
+    if !glob::is_pattern(&pattern) {
         return Ok(vec![path.to_owned()]);
     }
-    let pattern: Vec<char> = pattern.chars().collect();
     let looked_at = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let mut names = match files.list(looked_at) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(format!("cannot list the directory `{}`: {error}", looked_at.display())),
     };
-    names.retain(|name| fits(&pattern, &name.chars().collect::<Vec<_>>()));
+    names.retain(|name| glob::fits(&pattern, name));
     names.sort();
     Ok(names.into_iter().map(|name| directory.join(name)).collect())
-}
-
-/// Whether a name fits a pattern of `*`, `?`, `[a-z]`, `[^a-z]` and letters; a name that begins with a dot fits
-/// only a pattern that does.
-fn fits(pattern: &[char], name: &[char]) -> bool {
-    if name.first() == Some(&'.') && pattern.first() != Some(&'.') {
-        return false;
-    }
-    // The place to come back to when what follows the last `*` does not fit: it then takes one letter more.
-    let (mut p, mut n, mut back) = (0, 0, None);
-    while n < name.len() {
-        let step = match pattern.get(p) {
-            Some('*') => {
-                back = Some((p, n));
-                p += 1;
-                continue;
-            }
-            Some('?') => Some(p + 1),
-            Some('[') => class(&pattern[p..], name[n]).map(|length| p + length),
-            Some(letter) if *letter == name[n] => Some(p + 1),
-            _ => None,
-        };
-        match (step, back) {
-            (Some(next), _) => (p, n) = (next, n + 1),
-            (None, Some((star, taken))) => {
-                back = Some((star, taken + 1));
-                (p, n) = (star + 1, taken + 1);
-            }
-            (None, None) => return false,
-        }
-    }
-    pattern[p..].iter().all(|letter| *letter == '*')
-}
-
-/// The length of the class at the start of `pattern`, where `letter` is in it.
-fn class(pattern: &[char], letter: char) -> Option<usize> {
-    let end = pattern.iter().skip(2).position(|c| *c == ']')? + 2;
-    let inside = &pattern[1..end];
-    let (negated, inside) = match inside {
-        ['^', rest @ ..] => (true, rest),
-        all => (false, all),
-    };
-    let mut found = false;
-    let mut at = 0;
-    while at < inside.len() {
-        if at + 2 < inside.len() && inside[at + 1] == '-' {
-            found |= (inside[at]..=inside[at + 2]).contains(&letter);
-            at += 3;
-        } else {
-            found |= inside[at] == letter;
-            at += 1;
-        }
-    }
-    (found != negated).then_some(end + 1)
 }
 
 #[cfg(test)]
@@ -191,22 +135,5 @@ mod tests {
         assert_eq!(Disk.read(&link).expect("it is not too long").len() as u64, FILE_MAX_BYTES);
         File::create(&long).expect("made").set_len(FILE_MAX_BYTES + 1).expect("stretched");
         assert_eq!(why(&long), Err("it is longer than 16 MiB".to_owned()));
-    }
-
-    #[test]
-    fn patterns_fit_as_shells_do_it() {
-        let check = |pattern: &str, name: &str, expected: bool| {
-            let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-            assert_eq!(fits(&p, &n), expected, "{pattern} on {name}");
-        };
-        check("*.yml", "a.yml", true);
-        check("*.yml", ".a.yml", false);
-        check("*.yml", "a.yml.bak", false);
-        check("*a*b", "xaxbab", true);
-        check("a?c", "abc", true);
-        check("[0-9][^x].yml", "1y.yml", true);
-        check("[0-9][^x].yml", "1x.yml", false);
-        check("[", "[", false);
-        check("**", "", true);
     }
 }

@@ -18,7 +18,7 @@ use crate::model::{Problem, Problems, suggest};
 const PREFIX: &str = "FOGSIGNAL__";
 
 /// A value that can be set from outside the file, with its default where `check` does not derive it.
-pub const SETTINGS: [(&str, Option<&str>); 29] = [
+pub const SETTINGS: [(&str, Option<&str>); 30] = [
     ("server.listen", Some("127.0.0.1:9096")),
     ("data_dir", Some("data")),
     ("global.scrape_interval", Some("1m")),
@@ -30,6 +30,7 @@ pub const SETTINGS: [(&str, Option<&str>); 29] = [
     ("incidents.language", None),
     ("incidents.open_at", None),
     ("incidents.page_at", None),
+    ("incidents.correlate", None),
     ("incidents.correlate_within", None),
     ("incidents.reopen_within", None),
     ("incidents.watch", None),

@@ -78,6 +78,87 @@ fn a_job_has_prometheuss_defaults() {
 }
 
 #[test]
+fn a_job_finds_targets_in_many_ways() {
+    use crate::scrape::{Discovery, DnsRecord, KubernetesApi, KubernetesRole};
+    let config = good(
+        "scrape_configs:\n  - job_name: a\n    keep_dropped_targets: 7\n    file_sd_configs: [{files: ['t/*.json', '/x.yml']}]\n    \
+         http_sd_configs: [{url: 'http://h:1/t', refresh_interval: 10s, bearer_token: x}]\n    \
+         dns_sd_configs: [{names: [_m._tcp.example.org], type: SRV}, {names: [h.], type: A, port: 9}]\n    \
+         kubernetes_sd_configs:\n      - {role: pod, namespaces: {own_namespace: true, names: [n]}, attach_metadata: {node: true},\n         \
+           selectors: [{role: pod, label: 'a=b', field: 'spec.nodeName=n'}]}\n      - {role: node, api_server: 'https://k:6443'}\n      \
+         - {role: ingress, kubeconfig_file: kube.yml}\n",
+    );
+    assert_eq!(config.jobs[0].keep_dropped_targets, 7);
+    let [
+        Discovery::File(file),
+        Discovery::Http(http),
+        Discovery::Dns(srv),
+        Discovery::Dns(a),
+        Discovery::Kubernetes(pods),
+        Discovery::Kubernetes(nodes),
+        Discovery::Kubernetes(ingresses),
+    ] = &config.jobs[0].discovery[..]
+    else {
+        panic!("{:?}", config.jobs[0].discovery)
+    };
+    assert_eq!(file.files, [Path::new("/etc/t/*.json"), Path::new("/x.yml")]);
+    assert_eq!((file.refresh_interval.as_secs(), http.refresh_interval.as_secs()), (300, 10));
+    assert!(http.requests.authorization.is_some() && http.requests.follow_redirects);
+    assert_eq!((srv.kind, srv.port, a.kind, a.port), (DnsRecord::Srv, 0, DnsRecord::A, 9));
+    assert_eq!((pods.role, &pods.api), (KubernetesRole::Pod, &KubernetesApi::InCluster));
+    assert!(pods.attach_node && !pods.attach_namespace && pods.namespaces.own);
+    assert_eq!(
+        (pods.selectors[0].label.as_str(), pods.selectors[0].field.as_str()),
+        ("a=b", "spec.nodeName=n")
+    );
+    assert!(matches!(&nodes.api, KubernetesApi::Server { url, .. } if url.as_str() == "https://k:6443/"));
+    assert_eq!(ingresses.api, KubernetesApi::Kubeconfig("/etc/kube.yml".into()));
+}
+
+#[test]
+fn what_is_wrong_with_discovery_is_told_at_its_place() {
+    bad(
+        r#"
+scrape_configs:
+  - job_name: a
+    file_sd_configs: [{files: [t.txt, 'a*/t.json'], refresh: 1m}, {}]
+    http_sd_configs:
+      - {url: 'ftp://h', refresh_interval: 0s}
+      - {url: 'http://u:p@h', basic_auth: {username: a}, bearer_token: t}
+    dns_sd_configs:
+      - {names: [a..b], type: srv}
+      - {names: [a], type: A}
+      - {names: [a], port: 70000}
+    kubernetes_sd_configs:
+      - {role: pods}
+      - {role: pod, api_server: 'https://k', kubeconfig_file: f}
+      - {role: service, tls_config: {insecure_skip_verify: true}}
+      - {role: service, selectors: [{role: node}, {role: service}, {role: service, lable: x}]}
+"#,
+        r#"
+4:32: `t.txt` ends neither in `.json` nor in `.yml` (hint: the end of its name says how a file is read)
+4:39: only the last part of a path may have `*`, `?` or `[…]`
+4:53: an entry of `file_sd_configs` has no key `refresh` (hint: known: `files`, `refresh_interval`)
+4:67: an entry of `file_sd_configs` needs `files`
+6:15: this is not a URL of `http` or `https`
+6:44: `refresh_interval` must be longer than 0s
+7:9: one can authenticate in one way only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)
+7:15: a URL with a user or a password in it shows them to everybody (hint: write them as `basic_auth`)
+9:18: `a..b` is not a name of DNS
+9:31: `srv` is not a kind of DNS record (hint: did you mean `SRV`?)
+10:9: `port` is missing (hint: only records of type SRV say a port)
+11:28: `70000` is not a port
+13:16: `pods` is not a role (hint: did you mean `pod`?)
+14:63: `api_server` and `kubeconfig_file` are both given (hint: keep one of them)
+15:9: credentials and `tls_config` have no use without `api_server` (hint: name the `api_server` that they are for)
+16:37: role `service` looks at no object of the kind `node`
+16:68: there are two selectors for `service`
+16:84: a selector has no key `lable` (hint: did you mean `label`?)
+"#,
+    );
+}
+
+#[test]
 fn a_job_takes_from_global_what_it_does_not_say() {
     let config = good(
         "global: {scrape_interval: 5s, sample_limit: 7, body_size_limit: 10MB, label_limit: 3}\n\
@@ -229,8 +310,8 @@ fn gzip_is_asked_for_as_global_says_where_a_job_says_nothing() {
 #[test]
 fn what_is_not_supported_yet_is_said_by_name() {
     bad(
-        "scrape_configs:\n  - {job_name: a, kubernetes_sd_configs: [{role: pod}]}\n  - {job_name: b, oauth2: {client_id: a, client_secret: b, token_url: 'http://c', grant_type: d}}\n",
-        "2:19: service discovery through `kubernetes_sd_configs` is not supported yet (hint: list the targets in \
+        "scrape_configs:\n  - {job_name: a, consul_sd_configs: [{server: x}]}\n  - {job_name: b, oauth2: {client_id: a, client_secret: b, token_url: 'http://c', grant_type: d}}\n",
+        "2:19: service discovery through `consul_sd_configs` is not supported yet (hint: list the targets in \
          `static_configs`)\n3:83: `grant_type` is not supported yet (hint: leave it out; client credentials are sent)",
     );
     bad(

@@ -58,7 +58,7 @@ fn home(draft: &mut Draft<'_>, transition: &Transition, own: Option<IncidentId>)
     if own.and_then(|id| draft.get(id)).is_some_and(|own| is_over_by_word(own, transition)) {
         return None;
     }
-    let names = Names::of(transition);
+    let names = Names::of(transition, draft.config().settings.correlate);
     if let Some(id) = find(draft, |incident| incident.is_open() && names.fit(incident)) {
         return Some(Home::Open(id));
     }
@@ -89,8 +89,8 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(transition: &'a Transition) -> Self {
-        let family = Family::of(&transition.key, &transition.facts);
+    fn of(transition: &'a Transition, correlate: bool) -> Self {
+        let family = if correlate { Family::of(&transition.key, &transition.facts) } else { None };
         Self { key: transition.facts.incident_key.as_deref(), family }
     }
 
@@ -102,6 +102,9 @@ impl<'a> Names<'a> {
 
 /// Open incidents, the oldest first, about a component that this one needs, or that needs it, and that still live.
 fn near(draft: &mut Draft<'_>, component: &ComponentId) -> Vec<IncidentId> {
+    if !draft.config().settings.correlate {
+        return Vec::new();
+    }
     let related = draft.related(component);
     let (now, within) = (draft.now(), draft.config().settings.correlate_within);
     let is_near = |incident: &&Incident| {

@@ -154,6 +154,9 @@ fn turn(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
             let watch = watch(draft.config(), incident.breaks);
             let watch_until = Some(draft.now() + watch);
             draft.push(id, What::StatusChanged { from, to, watch_until }, why.clone());
+            if watch.is_zero() {
+                end_watch(draft, id, why);
+            }
         }
         // Naming a cause while symptoms are over, or its end, changes nothing before the watch passes.
         (Status::Monitoring, Status::Monitoring) => end_watch(draft, id, why),
@@ -201,7 +204,9 @@ fn end_watch(draft: &mut Draft<'_>, id: IncidentId, why: &Why) {
         }
         return;
     }
-    close(draft, id, &Why::WatchPassed);
+    // Where nothing is watched, the last symptom's end is the incident's.
+    let ended_by = if draft.config().settings.watch.is_zero() { why } else { &Why::WatchPassed };
+    close(draft, id, ended_by);
 }
 
 /// Ends an incident. A cause may go on when every symptom is over; what it does to components is no longer this

@@ -22,6 +22,8 @@ pub struct Settings {
     /// A cause or backlog of this severity or above opens an internal one; this severity or above is paged where
     /// no policy says otherwise.
     pub page_at: Severity,
+    /// Whether related alerts are one incident. Where not, each alert is its own, but for those of one `incident_key`.
+    pub correlate: bool,
     /// How long after its last move an incident without a firing symptom still takes in related alerts.
     pub correlate_within: Duration,
     /// How long a resolved incident may reopen.
@@ -94,6 +96,7 @@ impl Default for Settings {
             language: Language::English,
             open_at: Severity::Minor,
             page_at: Severity::Major,
+            correlate: true,
             correlate_within: minutes(30),
             reopen_within: minutes(120),
             watch: minutes(15),

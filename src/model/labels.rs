@@ -1,5 +1,6 @@
 //! Label sets: what identifies a series or an alert.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +12,12 @@ pub const METRIC_NAME: &str = "__name__";
 
 /// An immutable set of labels, sorted by name, each name once, no empty value. Cheap to clone.
 /// Ordered pairwise by name, then value, bytewise.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+///
+/// One piece of memory, since there are as many of them as series: how many labels, the lengths of each name and value,
+/// then their texts. Numbers are written in groups of six bits, the lowest first, each in one ASCII character whose seventh
+/// bit says that another group follows; so all of it is one text. The same labels are always written in the same way.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Labels(Arc<str>);
 
 impl Default for Labels {
     fn default() -> Self {
@@ -20,15 +25,120 @@ impl Default for Labels {
     }
 }
 
+const GROUP_BITS: u32 = 6;
+const GROUP_MORE: usize = 1 << GROUP_BITS;
+
+fn write_length(text: &mut String, mut length: usize) {
+    while GROUP_MORE <= length {
+        text.push(char::from((length % GROUP_MORE + GROUP_MORE) as u8));
+        length >>= GROUP_BITS;
+    }
+    text.push(char::from(length as u8));
+}
+
+/// Reads a length at `at`, and moves `at` behind it.
+fn read_length(bytes: &[u8], at: &mut usize) -> usize {
+    let (mut length, mut shift) = (0, 0);
+    while let Some(group) = bytes.get(*at).map(|byte| usize::from(*byte)) {
+        *at += 1;
+        length |= (group % GROUP_MORE) << shift;
+        if group < GROUP_MORE {
+            break;
+        }
+        shift += GROUP_BITS;
+    }
+    length
+}
+
+/// Walks along the labels of a set.
+#[derive(Debug, Clone)]
+struct Pairs<'a> {
+    text: &'a str,
+    left: usize,
+    /// Where the next lengths are, and the next texts.
+    lengths: usize,
+    texts: usize,
+}
+
+impl<'a> Pairs<'a> {
+    fn of(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let mut lengths = 0;
+        let left = read_length(bytes, &mut lengths);
+        let mut texts = lengths;
+        for _ in 0..2 * left {
+            read_length(bytes, &mut texts);
+        }
+        Self { text, left, lengths, texts }
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let bytes = self.text.as_bytes();
+        let name_end = self.texts + read_length(bytes, &mut self.lengths);
+        let value_end = name_end + read_length(bytes, &mut self.lengths);
+        let pair = (&self.text[self.texts..name_end], &self.text[name_end..value_end]);
+        self.texts = value_end;
+        Some(pair)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Pairs<'_> {}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.is_the_same(other) { Ordering::Equal } else { self.iter().cmp(other.iter()) }
+    }
+}
+
 impl Labels {
     /// No labels at all.
     pub fn empty() -> Self {
-        Self(Arc::from([]))
+        Self(Arc::from("\0"))
+    }
+
+    /// Those of `pairs`, which are sorted by name, each name once, without an empty value.
+    fn of_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+        let (mut count, mut bytes) = (0, 0);
+        for (name, value) in pairs.clone() {
+            count += 1;
+            bytes += name.len() + value.len() + 4;
+        }
+        let mut text = String::with_capacity(bytes + 2);
+        write_length(&mut text, count);
+        for (name, value) in pairs.clone() {
+            write_length(&mut text, name.len());
+            write_length(&mut text, value.len());
+        }
+        for (name, value) in pairs {
+            text.push_str(name);
+            text.push_str(value);
+        }
+        Self(text.into())
     }
 
     /// Begins a set from this one.
     pub fn edit(&self) -> LabelsBuilder {
-        LabelsBuilder(self.0.to_vec())
+        let mut builder = LabelsBuilder::default();
+        for (name, value) in self.iter() {
+            let place = builder.written(name, value);
+            builder.places.push(place);
+        }
+        builder
     }
 
     /// Whether it is the very same set, shared with `other`: found out without looking at a label. Another set of the
@@ -39,7 +149,7 @@ impl Labels {
 
     /// The value of label `name`, where it has one.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.binary_search_by(|(have, _)| (**have).cmp(name)).ok().map(|at| &*self.0[at].1)
+        self.iter().find(|(have, _)| *have == name).map(|(_, value)| value)
     }
 
     /// The metric's name, or an empty text.
@@ -48,23 +158,29 @@ impl Labels {
     }
 
     /// Every name with its value, sorted by name.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
+        Pairs::of(&self.0)
     }
 
     /// How many labels there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// How many bytes it takes, shared with all its clones.
+    pub fn bytes(&self) -> usize {
+        self.0.len() + 2 * size_of::<usize>()
     }
 
     /// The same set less those labels for which `keep` says no.
     pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
-        Self(self.0.iter().filter(|(name, _)| keep(name)).cloned().collect())
+        let kept: Vec<(&str, &str)> = self.iter().filter(|(name, _)| keep(name)).collect();
+        Self::of_sorted(kept.iter().copied())
     }
 
     /// The same set with `name` set to `value`; an empty value removes it.
@@ -135,7 +251,19 @@ impl<'de> Deserialize<'de> for Labels {
 
 /// A set of labels in the making: sorted by name, each name once.
 #[derive(Debug, Clone, Default)]
-pub struct LabelsBuilder(Vec<(Arc<str>, Arc<str>)>);
+pub struct LabelsBuilder {
+    /// All texts that were put, also those that others took the place of.
+    text: String,
+    places: Vec<Place>,
+}
+
+/// Where a label stands in the text.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    name_end: usize,
+    end: usize,
+}
 
 impl LabelsBuilder {
     /// Sets `name` to `value`; an empty value removes it, as a label without a value is no label.
@@ -148,35 +276,52 @@ impl LabelsBuilder {
     /// As `set`, in place.
     pub fn put(&mut self, name: &str, value: &str) {
         match (self.place(name), value.is_empty()) {
-            (Ok(at), true) => drop(self.0.remove(at)),
-            (Ok(at), false) => self.0[at].1 = value.into(),
+            (Ok(at), true) => drop(self.places.remove(at)),
+            (Ok(at), false) => self.places[at] = self.written(name, value),
             (Err(_), true) => {}
-            (Err(at), false) => self.0.insert(at, (name.into(), value.into())),
+            (Err(at), false) => {
+                let place = self.written(name, value);
+                self.places.insert(at, place);
+            }
         }
     }
 
     /// The value of `name` as it stands.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.place(name).ok().map(|at| &*self.0[at].1)
+        self.place(name).ok().map(|at| self.pair(self.places[at]).1)
     }
 
     /// The names and values as they stand.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.places.iter().map(|place| self.pair(*place))
     }
 
     fn place(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(have, _)| (**have).cmp(name))
+        self.places.binary_search_by(|place| self.pair(*place).0.cmp(name))
+    }
+
+    fn pair(&self, place: Place) -> (&str, &str) {
+        (&self.text[place.start..place.name_end], &self.text[place.name_end..place.end])
+    }
+
+    fn written(&mut self, name: &str, value: &str) -> Place {
+        let start = self.text.len();
+        self.text.push_str(name);
+        let name_end = self.text.len();
+        self.text.push_str(value);
+        Place { start, name_end, end: self.text.len() }
     }
 
     /// The finished set.
     pub fn build(self) -> Labels {
-        Labels(self.0.into())
+        Labels::of_sorted(self.iter())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -193,6 +338,30 @@ mod tests {
             Labels::empty().edit().set("b", "1").set("a", "1").set("b", "2").set("c", "3").set("a", "");
         assert_eq!((labels.get("b"), labels.get("a")), (Some("2"), None));
         assert_eq!(labels.build().iter().collect::<Vec<_>>(), [("b", "2"), ("c", "3")]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_is_what_a_sorted_map_is(
+            one in prop::collection::btree_map("[a-e_ü]{0,3}", ".{1,200}", 0..20),
+            other in prop::collection::btree_map("[a-e_ü]{0,3}", "[x-z]", 0..3),
+            changes in prop::collection::vec(("[a-e_ü]{0,3}", "[x-z]{0,1}"), 0..6),
+        ) {
+            let [labels, others] = [&one, &other].map(|map| map.iter().collect::<Labels>());
+            prop_assert!(labels.iter().eq(one.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+            prop_assert_eq!(labels.len(), one.len());
+            prop_assert_eq!(labels.cmp(&others), one.iter().cmp(other.iter()));
+            let (mut map, mut builder) = (one, labels.edit());
+            for (name, value) in changes {
+                builder.put(&name, &value);
+                if value.is_empty() { map.remove(&name); } else { map.insert(name.clone(), value); }
+                prop_assert_eq!(builder.get(&name), map.get(&name).map(String::as_str));
+            }
+            let built = builder.build();
+            prop_assert_eq!(&built, &map.iter().collect::<Labels>());
+            map.retain(|name, _| name.contains('a'));
+            prop_assert_eq!(built.filtered(|name| name.contains('a')), map.iter().collect());
+        }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! In:   nothing; this room stands at the bottom of the house.
 //! Out:  times, labels, severities, ids, the component graph, and problems with a place in a user's file; the tree of
-//!       such a file (`yaml`), and what a mistyped word of it probably means (`suggest`).
+//!       such a file (`yaml`), patterns of file names (`glob`), and what a mistyped word of it probably means (`suggest`).
 //! Not:  no clock is read here and nothing is decided; `Clock` is only the trait that shells implement.
 
 mod clock;
 mod component;
 mod duration;
+pub mod glob;
 mod ids;
 mod labels;
 mod matcher;

@@ -9,8 +9,9 @@ use crate::incidents::{
     Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, SinkReport, Status, What,
 };
 use crate::journal::{Batch, Snapshot};
-use crate::model::{DeliveryId, Graph, RuleId, SinkName, Timestamp};
+use crate::model::{DeliveryId, Graph, RuleId, SinkName, TargetKey, Timestamp};
 use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
+use crate::pipeline::followers::{Followers, Following};
 use crate::pipeline::lookout::{Look, Lookout};
 use crate::pipeline::{Answer, Health};
 use crate::promql::Demand;
@@ -71,6 +72,7 @@ pub struct House {
     pub health: Health,
     pub(super) agenda: Agenda,
     pub(super) lookout: Lookout,
+    followers: Followers,
     rulebook: Rulebook,
     last_delivery: u64,
 }
@@ -106,12 +108,14 @@ impl House {
             rulebook.responders.clone(),
         );
         book.restore(&snapshot.events);
+        let agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &Agenda::default());
         Self {
             window,
             alerts: Alerts::restore(snapshot.alerts),
             book,
             health: Health::default(),
-            agenda: Agenda::new(&rulebook.groups, rulebook.phases, now, &Agenda::default()),
+            followers: Followers::of(&agenda),
+            agenda,
             lookout: Lookout::new(&rulebook.graph, now, Lookout::default()),
             rulebook,
             last_delivery: snapshot.last_delivery,
@@ -132,9 +136,39 @@ impl House {
     pub(super) fn ingest(&mut self, event: ScrapeEvent, now: Timestamp) {
         match event {
             ScrapeEvent::Page(page) => self.window.ingest(page),
-            ScrapeEvent::Gone(target, at) => self.window.target_gone(&target, at),
-            ScrapeEvent::Discovered(targets) => self.window.discovered(&targets, now),
+            ScrapeEvent::Gone(target, at) => {
+                self.window.target_gone(&target, at);
+                self.followers.forget(&target);
+            }
+            ScrapeEvent::Discovered(targets) => {
+                self.window.discovered(&targets, now);
+                self.followers.forget_gone(&self.window);
+            }
         }
+    }
+
+    /// Evaluates at `at` the rules of which the last page of `target` is the whole news. A rule that cannot be told by
+    /// that page alone is left to its interval.
+    pub(super) fn evaluate_news(&mut self, target: &TargetKey, at: Timestamp) -> Vec<Outcome> {
+        let following = self.followers.of_target(target, &self.window, &self.agenda);
+        let evaluate = |following: &Following| {
+            // What is overdue is evaluated soon, at an instant before this one.
+            let entry = self.agenda.entries().get(following.at.group).filter(|entry| at < entry.next)?;
+            let group = &entry.group;
+            let rule = group.rules.get(following.at.rule)?;
+            let (alerts, window, context) = (&self.alerts, &self.window, &self.rulebook.context);
+            match &following.portion {
+                Some(portion) => {
+                    let view = window.only(portion);
+                    rules::evaluate_portion(rule, group, alerts, window, (target, &view), at, context)
+                }
+                None => {
+                    let outcome = rules::evaluate(rule, group, alerts, window, at, context);
+                    outcome.health.is_ok().then_some(outcome)
+                }
+            }
+        };
+        following.iter().filter_map(evaluate).collect()
     }
 
     /// Evaluates the group at `place` of the agenda at `at`. What is recorded is appended at once, since later
@@ -292,6 +326,7 @@ impl House {
             rulebook.responders.clone(),
         );
         self.agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &self.agenda);
+        self.followers = Followers::of(&self.agenda);
         self.lookout = Lookout::new(&rulebook.graph, now, std::mem::take(&mut self.lookout));
         self.rulebook = rulebook;
     }

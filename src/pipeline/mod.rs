@@ -9,10 +9,13 @@
 
 mod agenda;
 mod ask;
+mod followers;
 mod health;
 mod house;
 mod inbox;
 mod lookout;
+#[cfg(test)]
+mod news_tests;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::rules::{Context, StateName, load};
 use crate::scrape::ScrapeEvent;
-use crate::series::{Page, PageSample, ScrapeReport};
+use crate::series::{Page, PageSample, PageSamples, ScrapeReport};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 const START: i64 = 1_000_000;
@@ -86,7 +86,7 @@ struct Rig {
     version: &'static str,
 }
 
-fn rulebook(rules: &str) -> Rulebook {
+pub(super) fn rulebook(rules: &str) -> Rulebook {
     let (groups, problems) = load(&"rules.yml".into(), rules, &Context::default());
     assert!(problems.is_empty(), "{problems}");
     let shop = Component {
@@ -178,13 +178,13 @@ impl Rig {
             identity: identity(),
             at: self.clock.now(),
             interval: INTERVAL,
-            samples: Ok(vec![
+            samples: Ok(PageSamples::from_iter([
                 sample("errors", self.errors),
                 sample("config_changed", self.changed),
                 by_client("web", self.errors / 4.0),
                 by_client("app", self.errors * 3.0 / 4.0),
                 PageSample { labels: build, at: None, value: 1.0 },
-            ]),
+            ])),
             report: ScrapeReport::default(),
         }
     }
@@ -250,7 +250,7 @@ async fn a_commit_that_fails_changes_nothing_and_is_made_up_for() {
 async fn a_restart_goes_on_where_it_was() {
     let mut rig = Rig::new().await;
     rig.errors = 20.0;
-    rig.go_on(2).await;
+    rig.go_on(1).await;
     assert_eq!(rig.states(), [StateName::Pending]);
     let mut rig = rig.restart().await;
     assert_eq!(rig.states(), [StateName::Pending], "a `for` clock survives");

@@ -9,10 +9,11 @@ use tokio::sync::{oneshot, watch};
 use crate::delivery::{Delivery, SinkNews};
 use crate::incidents::{Input, SinkReport};
 use crate::journal::{Batch, Journal, JournalError};
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, TargetKey, Timestamp};
 use crate::pipeline::agenda::GroupReport;
 use crate::pipeline::house::Proposal;
 use crate::pipeline::{Answer, Asker, House, Inbound, Inbox, Rulebook};
+use crate::scrape::ScrapeEvent;
 
 /// How long a journal that failed is left alone.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
@@ -59,6 +60,8 @@ impl SharedHouse {
 enum Work {
     /// Evaluate the group at this place of the agenda at this instant.
     Group { place: usize, at: Timestamp, missed: u64 },
+    /// Evaluate the rules of which a target's page is the whole news.
+    News(TargetKey, Timestamp),
     /// Look at the metrics of components for changes.
     Look,
     /// Ask the book, and tell whoever waits what came of it.
@@ -83,6 +86,8 @@ pub struct Pipeline<J, C, I> {
     committed: watch::Sender<()>,
     /// What must be committed before anything else is decided.
     waiting: VecDeque<Work>,
+    /// Targets that pages came of which no rule has seen yet.
+    news: VecDeque<(TargetKey, Timestamp)>,
     /// Until when the journal is left alone.
     rest_until: Option<Timestamp>,
 }
@@ -92,7 +97,7 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
     pub fn new(journal: J, clock: C, inbox: I, house: SharedHouse, committed: watch::Sender<()>) -> Self {
         // The first turns ask what happened while the process was away; rules may have gone with it.
         let waiting = VecDeque::from([Work::Retire, Work::Book(Input::Tick, None), Work::Fates]);
-        Self { journal, clock, inbox, house, committed, waiting, rest_until: None }
+        Self { journal, clock, inbox, house, committed, waiting, news: VecDeque::new(), rest_until: None }
     }
 
     /// Turns until the inbox closes. What was decided by then is committed.
@@ -127,6 +132,8 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
             match work {
                 // It stays due: at the same instant, while that is the latest one.
                 Work::Group { place, .. } => self.house.write().agenda.put_off(place, retry_at),
+                // Its groups see it at their next instants.
+                Work::News(..) => {}
                 other => {
                     self.waiting.push_front(other);
                     self.rest_until = Some(retry_at);
@@ -148,8 +155,15 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 return Some(Work::Book(Input::Tick, None));
             }
         }
-        let (place, at, missed) = self.house.write().agenda.due(now)?;
-        Some(Work::Group { place, at, missed })
+        if let Some((place, at, missed)) = self.house.write().agenda.due(now) {
+            return Some(Work::Group { place, at, missed });
+        }
+        if self.house.read().health.failing_since.is_some() {
+            // The intervals will see it.
+            self.news.clear();
+        }
+        // After the groups: no instant that was due before this one may come after it.
+        self.news.pop_front().map(|(target, at)| Work::News(target, at))
     }
 
     /// One turn: propose, commit, apply.
@@ -182,6 +196,12 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
                 let mut house = self.house.write();
                 let retired = house.retired(now);
                 (house.propose_evaluation(now, vec![retired]), None)
+            }
+            Work::News(target, page_at) => {
+                let mut house = self.house.write();
+                // A page that came before its time, as in replay, says nothing of the time before it.
+                let outcomes = house.evaluate_news(target, now.max(*page_at));
+                (house.propose_evaluation(now, outcomes), None)
             }
             Work::Group { place, at, missed } => {
                 let mut house = self.house.write();
@@ -275,7 +295,12 @@ impl<J: Journal, C: Clock, I: Inbox> Pipeline<J, C, I> {
 
     pub(super) fn take_in(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Scrape(event) => self.house.write().ingest(event, self.clock.now()),
+            Inbound::Scrape(event) => {
+                if let ScrapeEvent::Page(page) = &event {
+                    self.news.push_back((page.target.clone(), page.at));
+                }
+                self.house.write().ingest(event, self.clock.now());
+            }
             Inbound::Fates => self.waiting.push_back(Work::Fates),
             Inbound::Reload(rulebook, answer) => self.reload(*rulebook, answer),
             Inbound::Command(command, asker) => self.wait_for_the_book(Input::Command(command), asker),

@@ -35,6 +35,7 @@ pub use tree::ast::{
 pub use tree::demand::Demand;
 pub use tree::functions::{Function, Signature};
 pub use tree::length::{Instants, Length, Pin, Reckoning, Shift};
+pub use tree::locality::Locality;
 pub use tree::operators::{AggregateOp, BinaryOp};
 pub use tree::shape::Threshold;
 pub use value::{

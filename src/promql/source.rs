@@ -142,6 +142,18 @@ pub trait Source {
         });
     }
 
+    /// As `select_samples`, where only the newest sample of each series is asked for. A source that has it at hand need
+    /// not read the others.
+    fn select_latest(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    ) {
+        self.select_samples(matchers, after, until, visit);
+    }
+
     /// The lasting name of a series; `None` once it is gone from this source. A recorded series answers with
     /// the series that fed its rule.
     fn feeds(&self, series: SeriesId) -> Vec<Feed>;

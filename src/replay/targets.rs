@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp, is_stale};
-use crate::series::{Page, PageSample, ScrapeReport};
+use crate::series::{Page, PageSample, PageSamples, ScrapeReport};
 
 use super::clock::VirtualClock;
 use super::language::{Outage, Scenario, Series, Values};
@@ -88,8 +88,12 @@ impl Target {
     fn page(&self, start: Timestamp, clock: &VirtualClock) -> Page {
         let at = start + self.every * self.next;
         let is_out = self.outages.iter().any(|outage| outage.from <= at && at < outage.until);
-        let samples = if is_out { Err("the scenario says so".to_owned()) } else { Ok(self.samples(at)) };
-        let count = samples.as_ref().map_or(0, Vec::len) as u64;
+        let samples = if is_out {
+            Err("the scenario says so".to_owned())
+        } else {
+            Ok(self.samples(at).into_iter().collect())
+        };
+        let count = samples.as_ref().map_or(0, |samples: &PageSamples| samples.values.len()) as u64;
         let report = ScrapeReport { scraped: count, post_relabel: count, ..ScrapeReport::default() };
         let (target, identity) = (self.key.clone(), self.identity.clone());
         Page { target, identity, at: clock.wall_at(at), interval: self.every, samples, report }

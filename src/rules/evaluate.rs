@@ -9,8 +9,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::iter;
 
-use crate::model::{Labels, METRIC_NAME, Timestamp};
-use crate::promql::{self, Element, Options, Recorded, Source};
+use crate::model::{Labels, METRIC_NAME, TargetKey, Timestamp};
+use crate::promql::{self, Element, Feed, Options, Origin, Recorded, Source};
 
 use super::explain::explain;
 use super::ladder::{Ladder, Seen, Standing};
@@ -88,10 +88,34 @@ pub fn evaluate(
     match &rule.kind {
         RuleKind::Record => record(rule, group, source, seen_at, context, &judge),
         RuleKind::Alert(watch) | RuleKind::Detect(watch) => {
-            let evaluation = Evaluation { rule, watch, group, alerts, source, seen_at, at, context, judge };
+            let (asked, only) = (source, None);
+            let evaluation =
+                Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge };
             evaluation.run()
         }
     }
+}
+
+/// Evaluates a rule that follows scrapes (`Follows::Series`) for the series of one target alone, which `portion` shows:
+/// what comes of its alerts is what comes of them when the whole rule is evaluated at `at`. `None` where only that can
+/// tell: the rule fails, or gives an alert that has its labels from another target too.
+pub fn evaluate_portion(
+    rule: &Rule,
+    group: &Group,
+    alerts: &Alerts,
+    source: &dyn Source,
+    portion: (&TargetKey, &dyn Source),
+    at: Timestamp,
+    context: &Context,
+) -> Option<Outcome> {
+    let watch = rule.watch()?;
+    let seen_at = at - group.query_offset;
+    let window = rule.expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default();
+    let judge = Judge::new(source, window, seen_at);
+    let (only, asked) = (Some(portion.0), portion.1);
+    let evaluation =
+        Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge };
+    evaluation.run_portion()
 }
 
 /// The elements of an expression; a number is one element without labels.
@@ -204,6 +228,9 @@ struct Evaluation<'a> {
     group: &'a Group,
     alerts: &'a Alerts,
     source: &'a dyn Source,
+    /// What the expression is asked of: all, or the series of `only`.
+    asked: &'a dyn Source,
+    only: Option<&'a TargetKey>,
     seen_at: Timestamp,
     at: Timestamp,
     context: &'a Context,
@@ -211,6 +238,38 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
+    fn run_portion(&self) -> Option<Outcome> {
+        let elements = self.elements().ok()?;
+        let taken = |row: &AlertRow| !is_over(&row.state) && !self.is_own(row);
+        let is_claimed = |labels: &Labels| {
+            let key = self.key(labels);
+            self.alerts.get(&key).is_some_and(taken)
+        };
+        if elements.iter().any(|(labels, _)| is_claimed(labels)) {
+            return None;
+        }
+        let (mut outcome, _) = self.move_all(Some(&elements));
+        self.explain(&mut outcome);
+        Some(outcome)
+    }
+
+    /// Whether an alert is fed by the series that are asked.
+    fn is_own(&self, row: &AlertRow) -> bool {
+        let Some(only) = self.only else { return true };
+        let feeds = |feed: &Feed| match &feed.origin {
+            Origin::Target(target) | Origin::Report(target) => target == only,
+            Origin::Rule(_) | Origin::Loaded => false,
+        };
+        !is_over(&row.state) && !row.feeds.is_empty() && row.feeds.iter().all(feeds)
+    }
+
+    /// The alerts that the evaluation is about, in the order of their labels.
+    fn rows(&self, elements: &[(Labels, Element)]) -> impl Iterator<Item = &AlertRow> {
+        let is_there =
+            |row: &AlertRow| elements.binary_search_by(|(labels, _)| labels.cmp(&row.key.labels)).is_ok();
+        self.alerts.of_rule(&self.rule.id).filter(move |row| self.is_own(row) || is_there(row))
+    }
+
     fn run(&self) -> Outcome {
         let elements = match self.elements() {
             Ok(elements) => elements,
@@ -221,14 +280,17 @@ impl Evaluation<'_> {
         if limit < current {
             return self.unanswered(format!("exceeded limit of {limit} with {current} alerts"));
         }
-        if let Some(breakdown) = &self.watch.breakdown {
-            let rows = outcome.rows.iter().chain(&outcome.refreshed);
-            match explain(breakdown, self.source, rows, self.at, self.group.query_offset) {
-                Ok(explained) => outcome.explained = explained,
-                Err(why) => outcome.unexplained = Some(why),
-            }
-        }
+        self.explain(&mut outcome);
         outcome
+    }
+
+    fn explain(&self, outcome: &mut Outcome) {
+        let Some(breakdown) = &self.watch.breakdown else { return };
+        let rows = outcome.rows.iter().chain(&outcome.refreshed);
+        match explain(breakdown, self.source, rows, self.at, self.group.query_offset) {
+            Ok(explained) => outcome.explained = explained,
+            Err(why) => outcome.unexplained = Some(why),
+        }
     }
 
     /// A rule that fails says nothing of its alerts: those that it has are missing, and nothing is recorded.
@@ -242,7 +304,7 @@ impl Evaluation<'_> {
         let mut outcome = Outcome::empty();
         let mut current = 0;
         let mut quiet = 0;
-        let rows = self.alerts.of_rule(&self.rule.id);
+        let rows = self.rows(elements.unwrap_or_default());
         for (labels, row, element) in side_by_side(rows, elements.unwrap_or_default()) {
             let is_counted = self.one(labels, row, element, elements.is_some(), &mut outcome);
             current += usize::from(is_counted);
@@ -277,10 +339,10 @@ impl Evaluation<'_> {
     /// The elements beside the labels of their alerts, in the order of those. Feeds are tracked only where an alert
     /// needs them.
     fn elements(&self) -> Result<Vec<(Labels, Element)>, String> {
-        let has_alert = self.alerts.of_rule(&self.rule.id).any(|row| !is_over(&row.state));
-        let mut elements = query(self.rule, self.source, self.seen_at, self.context, has_alert)?;
+        let has_alert = self.rows(&[]).any(|row| !is_over(&row.state));
+        let mut elements = query(self.rule, self.asked, self.seen_at, self.context, has_alert)?;
         if !has_alert && elements.iter().any(|element| self.watch.ladder.begins(Some(element.value))) {
-            elements = query(self.rule, self.source, self.seen_at, self.context, true)?;
+            elements = query(self.rule, self.asked, self.seen_at, self.context, true)?;
         }
         let labelled =
             |element| (alert_labels(self.rule, &element, self.source, self.at, self.context), element);

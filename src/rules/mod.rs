@@ -11,6 +11,7 @@ mod detect;
 mod evaluate;
 mod explain;
 mod file;
+mod follow;
 mod kubernetes;
 mod ladder;
 mod limit;
@@ -28,9 +29,10 @@ pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
     lost_after,
 };
-pub use evaluate::{Outcome, evaluate};
+pub use evaluate::{Outcome, evaluate, evaluate_portion};
 pub use explain::{Explained, Share};
 pub use file::load;
+pub use follow::{Follows, follows};
 pub use ladder::OnMissing;
 pub use mapping::{Context, Mapping, UnknownKeys};
 pub use recall::recall;

@@ -43,6 +43,12 @@ pub enum ScrapeError {
         /// The job's `body_size_limit`, or the one that holds where that is 0.
         limit: u64,
     },
+    /// An answer that lists targets goes on past any sane size.
+    #[error("the answer is larger than {limit} bytes")]
+    AnswerTooLarge {
+        /// How large it may be.
+        limit: u64,
+    },
     /// A file that the job names.
     #[error("{what} `{path}` cannot be read")]
     File {
@@ -97,6 +103,14 @@ pub enum ScrapeError {
         found: u64,
         /// How many there may be.
         limit: u64,
+    },
+    /// The job has more targets than `target_limit`.
+    #[error("the job has {found} targets, more than its `target_limit` of {limit}")]
+    TooManyTargets {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
     },
     /// A sample's labels break a limit.
     #[error("`{metric}` breaks `{setting}`: {found} is more than {limit}")]

@@ -85,13 +85,7 @@ impl Fetcher {
     /// # Errors
     /// Where there is no answer, or none that is a page.
     pub(super) async fn fetch(&self, target: &Target) -> Result<Fetched, ScrapeError> {
-        let mut headers = headers(target).await?;
-        let response = match &target.job.authorization {
-            Some(Authorization::OAuth2(settings)) => {
-                self.ask_with_token(target, settings, &mut headers).await?
-            }
-            _ => self.follow(target, headers).await?,
-        };
+        let response = self.answer(target, headers(target)).await?;
         if response.status() != StatusCode::OK {
             return Err(ScrapeError::Status(response.status()));
         }
@@ -99,6 +93,43 @@ impl Fetcher {
         let date = date(response.headers());
         let body = read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await?;
         Ok(Fetched { body, date })
+    }
+
+    /// The answer of whatever status, after the redirects that are followed. To `headers` come those of the job.
+    ///
+    /// # Errors
+    /// Where there is no answer, or what is to be sent along cannot be read.
+    pub(super) async fn answer(
+        &self,
+        target: &Target,
+        mut headers: HeaderMap,
+    ) -> Result<Response, ScrapeError> {
+        for header in &target.job.headers {
+            let value = secret("a header's value", &header.value).await?;
+            let name =
+                HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| ScrapeError::Credentials)?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| ScrapeError::Credentials)?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        match &target.job.authorization {
+            Some(Authorization::OAuth2(settings)) => {
+                self.ask_with_token(target, settings, &mut headers).await
+            }
+            Some(Authorization::Basic { username, password }) => {
+                use base64::{Engine, engine::general_purpose::STANDARD};
+                let password = secret("password", password).await?;
+                let both = STANDARD.encode(format!("{username}:{}", password.expose()));
+                headers.insert(AUTHORIZATION, credentials(&format!("Basic {both}"))?);
+                self.follow(target, headers).await
+            }
+            Some(Authorization::Credentials { kind, credentials: source }) => {
+                let text = format!("{kind} {}", secret("credentials", source).await?.expose());
+                headers.insert(AUTHORIZATION, credentials(&text)?);
+                self.follow(target, headers).await
+            }
+            None => self.follow(target, headers).await,
+        }
     }
 
     /// Asks with a token, and where that is refused once more with a new one.
@@ -229,7 +260,7 @@ fn host_and_port(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-async fn headers(target: &Target) -> Result<HeaderMap, ScrapeError> {
+fn headers(target: &Target) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     if let Ok(seconds) = HeaderValue::from_str(&target.timeout.as_secs_f64().to_string()) {
@@ -238,37 +269,13 @@ async fn headers(target: &Target) -> Result<HeaderMap, ScrapeError> {
     if !target.job.enable_compression {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    for header in &target.job.headers {
-        let value = secret("a header's value", &header.value).await?;
-        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| ScrapeError::Credentials)?;
-        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| ScrapeError::Credentials)?;
-        value.set_sensitive(true);
-        headers.append(name, value);
-    }
-    if let Some(authorization) = &target.job.authorization
-        && let Some(value) = authorize(authorization).await?
-    {
-        headers.insert(AUTHORIZATION, value);
-    }
-    Ok(headers)
+    headers
 }
 
-/// What stands in the settings; a token is asked for elsewhere.
-async fn authorize(authorization: &Authorization) -> Result<Option<HeaderValue>, ScrapeError> {
-    let text = match authorization {
-        Authorization::Basic { username, password } => {
-            use base64::{Engine, engine::general_purpose::STANDARD};
-            let password = secret("password", password).await?;
-            format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose())))
-        }
-        Authorization::Credentials { kind, credentials } => {
-            format!("{kind} {}", secret("credentials", credentials).await?.expose())
-        }
-        Authorization::OAuth2(_) => return Ok(None),
-    };
-    let mut value = HeaderValue::from_str(&text).map_err(|_| ScrapeError::Credentials)?;
+fn credentials(text: &str) -> Result<HeaderValue, ScrapeError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| ScrapeError::Credentials)?;
     value.set_sensitive(true);
-    Ok(Some(value))
+    Ok(value)
 }
 
 async fn secret(what: &'static str, source: &SecretSource) -> Result<Secret, ScrapeError> {
@@ -336,7 +343,7 @@ fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
 
 /// The body. One that comes in one piece, as most pages of up to 400 kB do, is handed on as it came: to copy it
 /// took a fifth of all that asking for 300 kB costs.
-async fn read_body(mut response: Response, limit: u64) -> Result<Bytes, ScrapeError> {
+pub(super) async fn read_body(mut response: Response, limit: u64) -> Result<Bytes, ScrapeError> {
     let announced = response.content_length().unwrap_or_default();
     let Some(first) = next_piece(&mut response, 0, limit).await? else { return Ok(Bytes::new()) };
     let Some(second) = next_piece(&mut response, first.len(), limit).await? else { return Ok(first) };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{OAuth2, ProxySettings};
+use crate::scrape::{Discovery, OAuth2, ProxySettings};
 
 /// A job: targets that are scraped in the same way.
 #[derive(Debug, Clone)]
@@ -48,6 +48,10 @@ pub struct Job {
     pub limits: Limits,
     /// Targets, as written.
     pub targets: Vec<TargetGroup>,
+    /// Where more targets are found.
+    pub discovery: Vec<Discovery>,
+    /// How many dropped targets are listed to people; 0 for as many as there may be.
+    pub keep_dropped_targets: usize,
 }
 
 impl Job {

@@ -18,17 +18,22 @@ mod oauth2;
 mod page;
 mod proxy;
 mod relabel;
-mod roster;
 mod schedule;
 mod scraper;
+mod shown;
 #[cfg(test)]
 mod tests;
 
-pub use discovery::{Target, TargetError, TargetErrors, TargetFault, resolve_targets};
+pub use discovery::{
+    DiscoveredTarget, Discovery, DiscoveryFigures, DiscoveryView, DnsDiscovery, DnsRecord, FileDiscovery,
+    HttpDiscovery, JobFigures, KubernetesApi, KubernetesDiscovery, KubernetesNamespaces, KubernetesRole,
+    KubernetesSelector, Listed, MechanismFigures, OverLimit, RequestSettings, Target, TargetError,
+    TargetErrors, TargetFate, TargetFault, resolve_targets,
+};
 pub use error::ScrapeError;
 pub use formats::{
-    Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,
-    parse_text,
+    Counted, Family, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, TextFormat, decode,
+    metadata, parse_text, parse_text_as,
 };
 pub use job::{
     Authorization, Header, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings, TlsVersion,
@@ -36,5 +41,4 @@ pub use job::{
 pub use oauth2::OAuth2;
 pub use proxy::{ProxyBy, ProxySettings};
 pub use relabel::relabel;
-pub use roster::{LeftOut, Listed, Roster};
 pub use scraper::{ScrapeEvent, Scraper, Wanted};

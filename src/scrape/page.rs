@@ -9,11 +9,12 @@
 //! that nobody wants are passed over after a look at their name.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
-use crate::scrape::memory::{Meaning, Memory, Times};
-use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, decode, relabel};
-use crate::series::PageSample;
+use crate::scrape::memory::{Known, Meaning, Memory, Times};
+use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, decode, relabel};
+use crate::series::{PageSample, PageSamples};
 
 /// Put before a label of the page that the target has, too.
 const EXPORTED_PREFIX: &str = "exported_";
@@ -31,7 +32,7 @@ pub(super) struct Demanded<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Read {
     /// The samples that are wanted.
-    pub(super) samples: Vec<PageSample>,
+    pub(super) samples: PageSamples,
     /// All samples on the page.
     pub(super) scraped: u64,
     /// Those left after metric relabelling.
@@ -52,9 +53,13 @@ pub(super) fn read_page(
 ) -> (Read, Result<(), ScrapeError>) {
     let mut reader = Reader::new(target, demanded, memory);
     let outcome = reader.read(body);
-    let mut read = reader.read;
-    if outcome.is_err() {
-        read.samples = Vec::new();
+    let (mut read, gathered) = (reader.read, reader.gathered);
+    match &outcome {
+        Ok(()) => {
+            read.samples = gathered.finish();
+            memory.series = read.samples.series.clone();
+        }
+        Err(_) => read.samples = PageSamples::default(),
     }
     (read, outcome)
 }
@@ -65,6 +70,7 @@ struct Reader<'a> {
     demanded: Demanded<'a>,
     memory: &'a mut Memory,
     read: Read,
+    gathered: Gathered,
     /// Whether a series came that the memory has no room for: it may be a known one, written differently.
     has_strangers: bool,
     /// The last name that was asked for, as families stand together, and the answer.
@@ -78,6 +84,7 @@ impl<'a> Reader<'a> {
             target,
             job: &target.job,
             demanded,
+            gathered: Gathered::after(memory.series.clone()),
             memory,
             read: Read::default(),
             has_strangers: false,
@@ -86,17 +93,16 @@ impl<'a> Reader<'a> {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<(), ScrapeError> {
-        let page = decode(body)?;
+        let page = decode(TextFormat::Prometheus, body)?;
         let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
-        let mut lines = Lines::new(&page);
+        let mut lines = Lines::new(TextFormat::Prometheus, &page);
         loop {
-            if let Some((known, series)) = self.memory.expected()
-                && let Some(reading) = lines.take_known(series)?
+            if let Some((known, series, family)) = self.memory.expected()
+                && let Some(reading) = lines.take_known(series, family)?
             {
                 let times = self.memory.note(known);
-                let meaning = self.memory.meaning(known).clone();
                 self.read.remembered += 1;
-                self.take(meaning, times, reading.value, reading.timestamp_ms);
+                self.take_known(known, times, reading.value, reading.timestamp_ms);
                 continue;
             }
             match lines.next_line(|name| reads_all || self.is_wanted(name))? {
@@ -127,34 +133,49 @@ impl<'a> Reader<'a> {
     }
 
     fn take_line(&mut self, line: &Line<'_>) -> Result<(), ScrapeError> {
-        let (meaning, times) = if let Some(known) = self.memory.find(line.series) {
+        let (value, timestamp_ms) = (line.value, line.timestamp_ms);
+        if let Some(known) = self.memory.find(line.series.as_bytes(), line.family) {
             let times = self.memory.note(known);
-            (self.memory.meaning(known).clone(), times)
-        } else {
-            let meaning = self.meaning_of(line)?;
-            match self.memory.remember(line.series, meaning.clone()) {
-                Some(known) => (meaning, self.memory.note(known)),
-                None => {
-                    self.has_strangers = true;
-                    (meaning, Times::First)
+            self.take_known(known, times, value, timestamp_ms);
+            return Ok(());
+        }
+        let meaning = self.meaning_of(line)?;
+        match self.memory.remember(line.series.as_bytes(), line.family, meaning) {
+            Ok(known) => {
+                let times = self.memory.note(known);
+                self.take_known(known, times, value, timestamp_ms);
+            }
+            Err(meaning) => {
+                self.has_strangers = true;
+                self.read.scraped += 1;
+                self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
+                if let Meaning::Kept(labels) = meaning {
+                    let at = self.own_time(timestamp_ms);
+                    self.gathered.push(&labels, at, value);
                 }
             }
-        };
-        self.take(meaning, times, line.value, line.timestamp_ms);
+        }
         Ok(())
     }
 
-    fn take(&mut self, meaning: Meaning, times: Times, value: f64, timestamp_ms: Option<i64>) {
+    #[inline]
+    fn take_known(&mut self, known: Known, times: Times, value: f64, timestamp_ms: Option<i64>) {
+        let at = self.own_time(timestamp_ms);
+        let meaning = self.memory.meaning(known);
         self.read.scraped += 1;
-        self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
+        self.read.post_relabel += u64::from(*meaning != Meaning::Dropped);
         let Meaning::Kept(labels) = meaning else { return };
-        let at = timestamp_ms.filter(|_| self.job.honor_timestamps).map(Timestamp::from_millis);
         // With a time of its own it may be another sample of the series; without one it cannot.
         if times == Times::Again && at.is_none() {
+            let labels = labels.clone();
             self.leave_out(labels);
         } else {
-            self.read.samples.push(PageSample { labels, at, value });
+            self.gathered.push(labels, at, value);
         }
+    }
+
+    fn own_time(&self, timestamp_ms: Option<i64>) -> Option<Timestamp> {
+        timestamp_ms.filter(|_| self.job.honor_timestamps).map(Timestamp::from_millis)
     }
 
     fn leave_out(&mut self, labels: Labels) {
@@ -181,17 +202,66 @@ impl<'a> Reader<'a> {
     fn leave_out_twins(&mut self) {
         let mut known = HashSet::new();
         let mut left_out = Vec::new();
-        self.read.samples.retain(|sample| {
-            let is_first = known.insert(sample.labels.clone());
-            let stays = is_first || sample.at.is_some();
+        let samples = std::mem::take(&mut self.gathered).finish();
+        let stays = |sample: &PageSample| {
+            let stays = known.insert(sample.labels.clone()) || sample.at.is_some();
             if !stays {
                 left_out.push(sample.labels.clone());
             }
             stays
-        });
+        };
+        let mut gathered = Gathered::after(self.memory.series.clone());
+        samples
+            .iter()
+            .filter(stays)
+            .for_each(|sample| gathered.push(&sample.labels, sample.at, sample.value));
+        self.gathered = gathered;
         for labels in left_out {
             self.leave_out(labels);
         }
+    }
+}
+
+/// The samples of a page as they come. As long as their series are those of the page before, none is looked at.
+#[derive(Default)]
+struct Gathered {
+    before: Arc<[Labels]>,
+    /// The series of this page, once they are others.
+    others: Option<Vec<Labels>>,
+    values: Vec<f64>,
+    times: Vec<(u32, Timestamp)>,
+}
+
+impl Gathered {
+    fn after(before: Arc<[Labels]>) -> Self {
+        Self { values: Vec::with_capacity(before.len()), before, others: None, times: Vec::new() }
+    }
+
+    #[inline]
+    fn push(&mut self, labels: &Labels, at: Option<Timestamp>, value: f64) {
+        let place = self.values.len();
+        match &mut self.others {
+            Some(others) => others.push(labels.clone()),
+            None if self.before.get(place).is_some_and(|before| before.is_the_same(labels)) => {}
+            None => {
+                let mut others = self.before[..place].to_vec();
+                others.push(labels.clone());
+                self.others = Some(others);
+            }
+        }
+        if let Some(at) = at {
+            self.times.push((u32::try_from(place).unwrap_or(u32::MAX), at));
+        }
+        self.values.push(value);
+    }
+
+    fn finish(self) -> PageSamples {
+        let series = match self.others {
+            Some(others) => others.into(),
+            None if self.values.len() == self.before.len() => self.before,
+            None => self.before[..self.values.len()].into(),
+        };
+        PageSamples { series, values: self.values, times: self.times }
     }
 }
 
@@ -200,8 +270,11 @@ impl<'a> Reader<'a> {
 fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
     let mut builder = identity.edit();
     let mut conflicts = Vec::new();
-    let pairs = std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(line.labels.clone());
-    for (name, value) in pairs {
+    let labels = line.labels.clone().map(|(name, value)| {
+        let value = line.family.meant(&name, value);
+        (name, value)
+    });
+    for (name, value) in std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(labels) {
         if honor_labels || identity.get(&name).is_none() {
             builder.put(&name, &value);
         } else if !value.is_empty() {

@@ -69,6 +69,12 @@ impl Schedule {
         }
     }
 
+    /// How many targets there are, and how many turns wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.turns.len(), self.due.len())
+    }
+
     /// When somebody is due next.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)

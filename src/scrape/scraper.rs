@@ -1,6 +1,6 @@
 //! The wheel: asks each target when it is due, and sends on what comes of it.
 //!
-//! In:   jobs, the demand of all rules, a clock, and reloads.
+//! In:   jobs, the demand of all rules, a clock, and reloads; plans, which `discovery` makes of the jobs.
 //! Out:  `ScrapeEvent`s: who is discovered, a page for each scrape, who is gone.
 //! Not:  no page is kept, nothing is judged, and nothing is retried before its next turn.
 //!
@@ -13,19 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::{self, Sender, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::mpsc::{self, Sender, UnboundedSender};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::model::{Clock, Labels, TargetKey, Timestamp, format_duration};
+use crate::scrape::discovery::{Finder, Orders, Plan, prepare};
 use crate::scrape::fetch::{Fetched, Fetcher, Shortages};
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
-use crate::scrape::roster::{LeftOut, Roster};
 use crate::scrape::schedule::{Rhythm, Schedule};
-use crate::scrape::{Job, ScrapeError, Target, TargetErrors, resolve_targets};
+use crate::scrape::{DiscoveryView, Job, OverLimit, ScrapeError, Target, TargetErrors};
 use crate::series::{Page, ScrapeReport};
 
 /// Whether some rule wants metrics of a name.
@@ -41,7 +41,9 @@ const LARGE_PAGE_BYTES: usize = 256 << 10;
 /// What comes of scraping.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScrapeEvent {
-    /// All targets that are scraped from now on, with their labels; the first event after a start or a reload.
+    /// All targets that are scraped from now on, with their labels: after a start, a reload, and each time that
+    /// discovery changes them. After a start it waits until each provider of targets has answered once: only then is
+    /// it known who is gone.
     Discovered(BTreeMap<TargetKey, Labels>),
     /// A scrape has ended, well or not.
     Page(Page),
@@ -50,12 +52,11 @@ pub enum ScrapeEvent {
 }
 
 /// A running scraper. Dropped without `stop`, it ends by itself.
-#[derive(Debug)]
 pub struct Scraper {
-    plans: UnboundedSender<Plan>,
+    orders: UnboundedSender<Orders>,
     stop: CancellationToken,
-    roster: Roster,
-    wheel: JoinHandle<()>,
+    discovery: DiscoveryView,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Scraper {
@@ -70,22 +71,24 @@ impl Scraper {
         wanted: Wanted,
         pages: Sender<ScrapeEvent>,
     ) -> Result<Self, TargetErrors> {
-        let (plans, new_plans) = mpsc::unbounded_channel();
-        let (stop, roster) = (CancellationToken::new(), Roster::default());
+        let jobs = prepare(jobs)?;
+        let (orders, new_orders) = mpsc::unbounded_channel();
+        let (plans, new_plans) = watch::channel(None);
+        let stop = CancellationToken::new();
         let wheel = Wheel {
-            clock,
+            clock: clock.clone(),
             pages,
             stop: stop.clone(),
             schedule: Schedule::default(),
             slots: BTreeMap::new(),
             demand: Demand { number: 0, wanted: wanted.clone() },
-            roster: roster.clone(),
+            announced: None,
             shortages: Shortages::default(),
         };
-        let targets = resolve_targets(jobs)?;
         // The receiver is at hand, so this cannot fail.
-        let _ = plans.send(Plan { targets, left_out: LeftOut::of(jobs), wanted });
-        Ok(Self { plans, stop, roster, wheel: tokio::spawn(wheel.turn(new_plans)) })
+        let _ = orders.send(Orders { jobs, wanted });
+        let (finder, discovery) = Finder::start(clock, new_orders, plans, stop.clone());
+        Ok(Self { orders, stop, discovery, tasks: [finder, tokio::spawn(wheel.turn(new_plans))] })
     }
 
     /// Goes on with other jobs and another demand. Targets that stay keep their phase, their connections and
@@ -94,31 +97,26 @@ impl Scraper {
     /// # Errors
     /// Where jobs make no targets; all goes on as it was then.
     pub fn reload(&self, jobs: &[Job], wanted: Wanted) -> Result<(), TargetErrors> {
-        let targets = resolve_targets(jobs)?;
+        let jobs = prepare(jobs)?;
         // It fails only when nobody listens to the pages any more.
-        let _ = self.plans.send(Plan { targets, left_out: LeftOut::of(jobs), wanted });
+        let _ = self.orders.send(Orders { jobs, wanted });
         Ok(())
     }
 
-    /// Who is scraped, now and after each reload.
-    pub fn roster(&self) -> Roster {
-        self.roster.clone()
+    /// How discovery goes.
+    pub fn discovery(&self) -> DiscoveryView {
+        self.discovery.clone()
     }
 
     /// Ends all scrapes at once and returns when nothing is sent any more.
     pub async fn stop(self) {
         self.stop.cancel();
-        if let Err(error) = self.wheel.await {
-            warn!(%error, "the scraper did not end well");
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                warn!(%error, "the scraper did not end well");
+            }
         }
     }
-}
-
-/// What is to be scraped from now on.
-struct Plan {
-    targets: Vec<Target>,
-    left_out: LeftOut,
-    wanted: Wanted,
 }
 
 /// The demand, with a number of its own.
@@ -152,22 +150,28 @@ struct Wheel<C> {
     schedule: Schedule,
     slots: BTreeMap<TargetKey, Slot>,
     demand: Demand,
-    roster: Roster,
+    /// The order whose targets were last announced.
+    announced: Option<u64>,
     shortages: Shortages,
 }
 
 impl<C: Clock> Wheel<C> {
-    async fn turn(mut self, mut plans: UnboundedReceiver<Plan>) {
+    async fn turn(mut self, mut plans: watch::Receiver<Option<Plan>>) {
         loop {
             let next = self.schedule.next();
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
                 () = self.pages.closed() => break,
-                plan = plans.recv() => match plan {
-                    Some(plan) => self.follow(plan).await,
-                    None => break,
-                },
+                changed = plans.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let plan = plans.borrow_and_update().clone();
+                    if let Some(plan) = plan {
+                        self.follow(plan).await;
+                    }
+                }
                 () = wait(&self.clock, next) => self.begin_due(),
             }
         }
@@ -179,37 +183,19 @@ impl<C: Clock> Wheel<C> {
     /// Goes over to another plan, and says who is there and who is gone.
     async fn follow(&mut self, plan: Plan) {
         let now = self.clock.now();
-        self.demand = Demand { number: self.demand.number + 1, wanted: plan.wanted };
+        self.demand = Demand { number: plan.order, wanted: plan.wanted };
         let mut before = std::mem::take(&mut self.slots);
         let mut fetchers: BTreeMap<String, Arc<Fetcher>> = BTreeMap::new();
         for slot in before.values() {
             fetchers.entry(slot.target.job.name.clone()).or_insert_with(|| slot.fetcher.clone());
         }
-        let mut discovered = BTreeMap::new();
+        let mut came = false;
         for target in plan.targets {
-            let new = || Arc::new(Fetcher::new(target.job.clone(), self.shortages.clone()));
-            let fetcher = fetchers
-                .entry(target.job.name.clone())
-                .and_modify(|known| {
-                    if !known.serves(&target.job) {
-                        *known = new();
-                    }
-                })
-                .or_insert_with(new)
-                .clone();
-            let rhythm = Rhythm { interval: target.interval, offset: target.offset() };
-            self.schedule.set(&target.key, rhythm, now);
-            discovered.insert(target.key.clone(), target.identity.clone());
-            let slot = match before.remove(&target.key) {
-                Some(known) if known.target.job.reads_as(&target.job) => {
-                    Slot { target: Arc::new(target), fetcher, ..known }
-                }
-                known => {
-                    if let Some(known) = known {
-                        known.end_scrape().await;
-                    }
-                    Slot { target: Arc::new(target), fetcher, state: Arc::default(), running: None }
-                }
+            let known = before.remove(&target.key);
+            came |= known.is_none();
+            let slot = match known {
+                Some(known) if Arc::ptr_eq(&known.target, &target) => known,
+                known => self.slot(target, known, &mut fetchers, now).await,
             };
             self.slots.insert(slot.target.key.clone(), slot);
         }
@@ -217,10 +203,45 @@ impl<C: Clock> Wheel<C> {
             self.schedule.remove(key);
             slot.end_scrape().await;
         }
-        self.roster.set(self.slots.values().map(|slot| slot.target.clone()), plan.left_out);
-        self.send(ScrapeEvent::Discovered(discovered)).await;
+        let is_news = came || !before.is_empty() || self.announced != Some(plan.order);
+        if plan.is_whole && is_news {
+            self.announced = Some(plan.order);
+            let targets = self.slots.values().map(|slot| &slot.target);
+            let discovered = targets.map(|target| (target.key.clone(), target.identity.clone())).collect();
+            self.send(ScrapeEvent::Discovered(discovered)).await;
+        }
         for key in before.into_keys() {
             self.send(ScrapeEvent::Gone(key, now)).await;
+        }
+    }
+
+    /// The slot of a target that is new, or differs from what it was.
+    async fn slot(
+        &mut self,
+        target: Arc<Target>,
+        known: Option<Slot>,
+        fetchers: &mut BTreeMap<String, Arc<Fetcher>>,
+        now: Timestamp,
+    ) -> Slot {
+        let new = || Arc::new(Fetcher::new(target.job.clone(), self.shortages.clone()));
+        let fetcher = fetchers
+            .entry(target.job.name.clone())
+            .and_modify(|known| {
+                if !known.serves(&target.job) {
+                    *known = new();
+                }
+            })
+            .or_insert_with(new)
+            .clone();
+        self.schedule.set(&target.key, Rhythm { interval: target.interval, offset: target.offset() }, now);
+        match known {
+            Some(known) if known.target.job.reads_as(&target.job) => Slot { target, fetcher, ..known },
+            known => {
+                if let Some(known) = known {
+                    known.end_scrape().await;
+                }
+                Slot { target, fetcher, state: Arc::default(), running: None }
+            }
         }
     }
 
@@ -258,7 +279,8 @@ impl Slot {
     }
 }
 
-async fn wait<C: Clock>(clock: &C, next: Option<Timestamp>) {
+/// Waits for a time, or for ever where there is none.
+pub(super) async fn wait<C: Clock>(clock: &C, next: Option<Timestamp>) {
     match next {
         Some(at) => clock.sleep(at.since(clock.now()).min(LOOK_AGAIN_AFTER)).await,
         None => std::future::pending().await,
@@ -302,7 +324,7 @@ impl<C: Clock> Scrape<C> {
         };
         self.say(&mut state, &read, &outcome);
         self.say_clock(&mut state, clock_ahead_ms);
-        let wanted = read.samples.len() as u64;
+        let wanted = read.samples.values.len() as u64;
         let page = Page {
             target: self.target.key.clone(),
             identity: self.target.identity.clone(),
@@ -324,6 +346,9 @@ impl<C: Clock> Scrape<C> {
     }
 
     async fn fetch(&self) -> Result<Fetched, ScrapeError> {
+        if let Some(OverLimit { found, limit }) = self.target.over_limit {
+            return Err(ScrapeError::TooManyTargets { found, limit });
+        }
         let timeout = self.target.timeout;
         tokio::select! {
             biased;
@@ -384,3 +409,6 @@ impl<C: Clock> Scrape<C> {
         state.has_duplicates = read.duplicate.is_some();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 
 mod excerpt;
 mod page;
+mod portion;
 mod presence;
 mod samples;
 mod selectors;
@@ -24,7 +25,8 @@ mod window;
 mod write;
 
 pub use excerpt::{Excerpt, Kept};
-pub use page::{Page, PageSample, ScrapeReport};
+pub use page::{Page, PageSample, PageSamples, ScrapeReport};
+pub use portion::Portion;
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use target::TargetHealth;

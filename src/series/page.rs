@@ -1,5 +1,6 @@
 //! What flows into the window.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp};
@@ -16,9 +17,23 @@ pub struct Page {
     /// The target's scrape interval.
     pub interval: Duration,
     /// The samples after relabelling, or why there are none.
-    pub samples: Result<Vec<PageSample>, String>,
+    pub samples: Result<PageSamples, String>,
     /// What the scrape itself says.
     pub report: ScrapeReport,
+}
+
+/// The samples of a page, in its order.
+///
+/// Most pages of a target have the series of the one before: they share one list of them, which tells so at a glance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PageSamples {
+    /// The series of each sample.
+    pub series: Arc<[Labels]>,
+    /// The value of each sample.
+    pub values: Vec<f64>,
+    /// The samples to which the page gave a time of their own, where `honor_timestamps` holds: the place of each, in
+    /// order, and that time.
+    pub times: Vec<(u32, Timestamp)>,
 }
 
 /// One sample of a page, with its final labels.
@@ -30,6 +45,29 @@ pub struct PageSample {
     pub at: Option<Timestamp>,
     /// The value.
     pub value: f64,
+}
+
+impl PageSamples {
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = PageSample> {
+        let mut times = self.times.iter().peekable();
+        self.series.iter().zip(&self.values).zip(0u32..).map(move |((labels, value), place)| {
+            let at = times.next_if(|(of, _)| *of == place).map(|(_, at)| *at);
+            PageSample { labels: labels.clone(), at, value: *value }
+        })
+    }
+}
+
+impl FromIterator<PageSample> for PageSamples {
+    fn from_iter<I: IntoIterator<Item = PageSample>>(samples: I) -> Self {
+        let (mut series, mut all) = (Vec::new(), Self::default());
+        for (sample, place) in samples.into_iter().zip(0u32..) {
+            series.push(sample.labels);
+            all.values.push(sample.value);
+            all.times.extend(sample.at.map(|at| (place, at)));
+        }
+        Self { series: series.into(), ..all }
+    }
 }
 
 /// The figures behind `scrape_duration_seconds` and its siblings.

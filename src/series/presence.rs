@@ -43,7 +43,8 @@ impl Window {
         let gone = match series {
             // Two targets may give the same series; then it is the other's at the moment, but on this page too.
             Some((id, series)) => {
-                let is_there = series.live && matches!(&series.origin, Origin::Target(owner) if owner == key)
+                let is_there = series.live
+                    && matches!(&*series.origin, Origin::Target(owner) if owner == key)
                     || target.current.contains(&id);
                 (!is_there).then_some(series.last_seen)
             }
@@ -83,7 +84,7 @@ impl Window {
         }
         let own_window = known.and_then(|(rules, _)| rules.get(rule)).copied().unwrap_or_default();
         let series =
-            |id| self.store.get(id).filter(|s| matches!(&s.origin, Origin::Rule(owner) if owner == rule));
+            |id| self.store.get(id).filter(|s| matches!(&*s.origin, Origin::Rule(owner) if owner == rule));
         let ids = match self.store.find(labels).filter(|id| series(*id).is_some()) {
             Some(id) => vec![id],
             None => state.current.clone(),

@@ -4,6 +4,7 @@
 //! Out:  for each set of matchers, the ids of the series that fit, in the order of their labels.
 //! Not:  nothing is matched at evaluation time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hashbrown::HashMap;
 
 use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
 use crate::promql::{Demand, SeriesId};
+use crate::series::portion::Portion;
 use crate::series::store::Store;
 
 /// Which metric names some rule wants. What `scrape` asks of each line.
@@ -60,7 +62,7 @@ fn exact_name(matchers: &[Matcher]) -> Option<&str> {
 /// A set of matchers and the series that fit all of them.
 #[derive(Debug)]
 struct Selector {
-    matchers: Vec<Matcher>,
+    matchers: Arc<[Matcher]>,
     look_back: Duration,
     /// The turn of the window at which it came.
     born: u64,
@@ -74,7 +76,7 @@ struct Selector {
 #[derive(Debug, Default)]
 pub(super) struct Selectors {
     all: Vec<Selector>,
-    by_matchers: HashMap<Vec<Matcher>, usize>,
+    by_matchers: HashMap<Arc<[Matcher]>, usize>,
     by_name: HashMap<String, Vec<usize>>,
     without_name: Vec<usize>,
 }
@@ -99,7 +101,7 @@ impl Selectors {
         let members =
             store.iter().filter(|(_, series)| fits(matchers, &series.labels)).map(|(id, _)| id).collect();
         let mut selector = Selector {
-            matchers: matchers.to_vec(),
+            matchers: matchers.into(),
             look_back,
             born,
             members: Arc::new(members),
@@ -128,7 +130,7 @@ impl Selectors {
             {
                 let known = &mut old.all[*at];
                 self.adopt(Selector {
-                    matchers: std::mem::take(&mut known.matchers),
+                    matchers: known.matchers.clone(),
                     look_back: demand.look_back,
                     born: known.born,
                     members: std::mem::take(&mut known.members),
@@ -165,6 +167,15 @@ impl Selectors {
             .chain(&self.without_name)
             .copied()
             .filter(move |at| fits(&self.all[*at].matchers, labels))
+    }
+
+    /// The selectors that series fit, each with those of `series` that do, in their order.
+    pub(super) fn partition(&self, series: &[(&Labels, SeriesId)]) -> Portion {
+        let mut by_selector: BTreeMap<usize, Vec<SeriesId>> = BTreeMap::new();
+        for (labels, id) in series {
+            self.fitting(labels).for_each(|at| by_selector.entry(at).or_default().push(*id));
+        }
+        by_selector.into_iter().map(|(at, ids)| (self.all[at].matchers.clone(), ids)).collect()
     }
 
     /// A series has appeared. `settle` must follow before anyone asks.

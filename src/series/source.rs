@@ -3,8 +3,45 @@
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, Timestamp};
-use crate::promql::{Feed, Origin, Presence, Sample, SeriesId, Source};
+use crate::promql::{Feed, Origin, Presence, Sample, Samples, SeriesId, Source};
 use crate::series::Window;
+
+impl Window {
+    /// Calls `visit` for each of the series `ids` that has samples in `(after, until]`.
+    pub(super) fn visit(
+        &self,
+        ids: &[SeriesId],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+    ) {
+        let mut samples = Vec::new();
+        for id in ids {
+            let Some(series) = self.store.get(*id) else { continue };
+            samples.clear();
+            series.samples.read(after, until, &mut samples);
+            if !samples.is_empty() {
+                visit(*id, &series.labels, &samples);
+            }
+        }
+    }
+
+    /// As `visit`, with the newest sample alone.
+    pub(super) fn visit_latest(
+        &self,
+        ids: &[SeriesId],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    ) {
+        for id in ids {
+            let Some(series) = self.store.get(*id) else { continue };
+            if let Some(newest) = series.samples.latest(after, until) {
+                visit(*id, &series.labels, Samples { floats: &[newest], ..Samples::default() });
+            }
+        }
+    }
+}
 
 impl Source for Window {
     fn select(
@@ -14,22 +51,24 @@ impl Source for Window {
         until: Timestamp,
         visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
     ) {
-        self.with_members(matchers, &mut |members| {
-            for id in members {
-                let Some(series) = self.store.get(*id) else { continue };
-                let samples = series.samples.range(after, until);
-                if !samples.is_empty() {
-                    visit(*id, &series.labels, samples);
-                }
-            }
-        });
+        self.with_members(matchers, &mut |members| self.visit(members, after, until, visit));
+    }
+
+    fn select_latest(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    ) {
+        self.with_members(matchers, &mut |members| self.visit_latest(members, after, until, visit));
     }
 
     /// A recorded series answers with itself, which tells the window that its rule needs, and with what fed it,
     /// which can be found again after a restart before the rule has been evaluated.
     fn feeds(&self, series: SeriesId) -> Vec<Feed> {
         let Some(series) = self.store.get(series) else { return Vec::new() };
-        let own = Feed { labels: series.labels.clone(), origin: series.origin.clone() };
+        let own = Feed { labels: series.labels.clone(), origin: (*series.origin).clone() };
         match &own.origin {
             Origin::Rule(_) => std::iter::once(own).chain(series.feeds.iter().cloned()).collect(),
             Origin::Target(_) | Origin::Report(_) | Origin::Loaded => vec![own],

@@ -1,5 +1,6 @@
 //! All series that are kept, by id and by labels.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -14,7 +15,7 @@ use crate::series::samples::Samples;
 pub(super) struct Series {
     pub(super) labels: Labels,
     /// Who wrote it last.
-    pub(super) origin: Origin,
+    pub(super) origin: Arc<Origin>,
     pub(super) samples: Samples,
     /// How far back the expression looks that looks back farthest.
     pub(super) look_back: Duration,
@@ -31,10 +32,15 @@ pub(super) struct Series {
     /// The page or evaluation that it was last in.
     pub(super) turn: u64,
     /// What fed it, for a recorded one.
-    pub(super) feeds: Vec<Feed>,
+    pub(super) feeds: Box<[Feed]>,
 }
 
 impl Series {
+    /// Whether `origin` wrote it last. Who writes has one `Origin` for all that it writes.
+    pub(super) fn is_of(&self, origin: &Arc<Origin>) -> bool {
+        Arc::ptr_eq(&self.origin, origin) || self.origin == *origin
+    }
+
     /// Whether the `window` before `at` lies in the time for which samples were kept. It does not for a while
     /// after rules want a series anew, or want it for longer.
     pub(super) fn was_kept(&self, window: Duration, at: Timestamp) -> bool {
@@ -127,12 +133,8 @@ impl Store {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let label_bytes = |labels: &Labels| -> usize {
-            // Each name and each value is an allocation with two counters before it.
-            labels.iter().map(|(name, value)| name.len() + value.len() + 2 * (16 + 16)).sum()
-        };
         let series: usize =
-            self.iter().map(|(_, series)| label_bytes(&series.labels) + series.samples.bytes()).sum();
+            self.iter().map(|(_, series)| series.labels.bytes() + series.samples.bytes()).sum();
         series + self.places.capacity() * size_of::<Place>() + self.by_labels.capacity() * 5
     }
 }

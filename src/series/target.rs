@@ -1,10 +1,11 @@
 //! What is known of each target: how its scrapes went, and since when they go without a gap.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp};
-use crate::promql::{Presence, SeriesId};
-use crate::series::ScrapeReport;
+use crate::promql::{Origin, Presence, SeriesId};
+use crate::series::{PageSamples, ScrapeReport};
 
 /// How a target is doing.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +43,19 @@ pub(super) struct Target {
     pub(super) left: Option<Timestamp>,
     /// The kept series of its last page.
     pub(super) current: Vec<SeriesId>,
+    /// The places on its last page of samples that are not kept.
+    pub(super) holes: Vec<u32>,
+    /// The series of its last page, where the next one may be taken in the same way if it has the same.
+    pub(super) page_series: Option<Arc<[Labels]>>,
+    /// Series of it that ended and may still have samples.
+    pub(super) ended: Vec<SeriesId>,
+    /// Who writes its series, and its report series.
+    pub(super) origin: Arc<Origin>,
+    pub(super) report_origin: Arc<Origin>,
     /// The turn of the window in which its last page was taken.
     pub(super) page_turn: Option<u64>,
+    /// Changes whenever other series of it are kept than before.
+    pub(super) shape: u64,
     /// Its report series.
     pub(super) reports: Vec<SeriesId>,
     /// Since when series of it are turned away because of the limit.
@@ -53,6 +65,8 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(key: TargetKey) -> Self {
         Self {
+            origin: Arc::new(Origin::Target(key.clone())),
+            report_origin: Arc::new(Origin::Report(key.clone())),
             health: TargetHealth {
                 key,
                 identity: Labels::empty(),
@@ -69,10 +83,20 @@ impl Target {
             gap_since: None,
             left: None,
             current: Vec::new(),
+            holes: Vec::new(),
+            page_series: None,
+            ended: Vec::new(),
             page_turn: None,
+            shape: 0,
             reports: Vec::new(),
             refused_since: None,
         }
+    }
+
+    /// Whether a page has the series of the one before, in its order, and nothing that needs a second look.
+    pub(super) fn had_these(&self, samples: &PageSamples) -> bool {
+        samples.times.is_empty()
+            && self.page_series.as_ref().is_some_and(|known| Arc::ptr_eq(known, &samples.series))
     }
 
     /// It was scraped at `at`, well or not.

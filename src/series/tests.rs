@@ -148,7 +148,7 @@ fn a_series_that_left_the_page_gets_a_staleness_marker() {
 fn a_series_with_times_of_its_own_gets_none() {
     let mut window = wanting(&["a"]);
     let mut first = page("t", 100, &[("a", 1.0)]);
-    first.samples.as_mut().unwrap()[0].at = Some(at(90));
+    first.samples.as_mut().unwrap().times.push((0, at(90)));
     window.ingest(first.clone());
     window.ingest(Page { at: at(115), ..first });
     window.ingest(page("t", 130, &[]));
@@ -178,10 +178,10 @@ fn old_double_and_far_samples_are_dropped_and_counted() {
     window.ingest(page("t", 60, &[("a", 1.0), ("a", 2.0), ("b", 1.0)]));
     assert_eq!(seen(&window, "a", 0, 60), ["a 60:1"]);
     let mut old = page("t", 70, &[("a", 3.0)]);
-    old.samples.as_mut().unwrap()[0].at = Some(at(45));
+    old.samples.as_mut().unwrap().times.push((0, at(45)));
     window.ingest(old);
     let mut far = page("t", 75, &[("a", 4.0)]);
-    far.samples.as_mut().unwrap()[0].at = Some(at(100_000));
+    far.samples.as_mut().unwrap().times.push((0, at(100_000)));
     window.ingest(far);
     assert_eq!(seen(&window, "a", 0, 200_000), ["a 60:1"]);
     let dropped = window.stats().dropped;
@@ -545,7 +545,11 @@ proptest! {
                 });
                 let mut scanned: Vec<_> = window.store.iter()
                     .filter(|(_, series)| matchers.iter().all(|matcher| matcher.matches(&series.labels)))
-                    .map(|(id, series)| (series.labels.clone(), id, series.samples.range(after, until).len()))
+                    .map(|(id, series)| {
+                        let mut samples = Vec::new();
+                        series.samples.read(after, until, &mut samples);
+                        (series.labels.clone(), id, samples.len())
+                    })
                     .filter(|(_, _, samples)| *samples > 0)
                     .collect();
                 scanned.sort();

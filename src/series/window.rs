@@ -1,7 +1,7 @@
 //! The window itself: what it holds, for whom, and how long.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp, is_stale};
@@ -45,6 +45,7 @@ pub struct Window {
 /// What is known of a rule that records.
 #[derive(Debug)]
 pub(super) struct RecordingRule {
+    pub(super) origin: Arc<Origin>,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     /// The kept series of its last evaluation.
@@ -53,7 +54,7 @@ pub(super) struct RecordingRule {
 
 /// Who writes a sample, and how.
 pub(super) struct Writer {
-    pub(super) origin: Origin,
+    pub(super) origin: Arc<Origin>,
     pub(super) interval: Duration,
     /// The time of the page or the evaluation.
     pub(super) at: Timestamp,
@@ -87,6 +88,13 @@ impl Window {
             None => true,
         });
         *self.ad_hoc_mut() = Selectors::default();
+        // What targets have of the selectors is another thing now.
+        self.turn += 1;
+        let turn = self.turn;
+        for target in self.targets.values_mut() {
+            target.shape = turn;
+            target.page_series = None;
+        }
         self.standing.forget_gone(&self.store);
     }
 
@@ -197,7 +205,7 @@ impl Window {
             unknown_before: came_with_demand.then_some(writer.at),
             last_seen: writer.at,
             turn: 0,
-            feeds: Vec::new(),
+            feeds: Box::default(),
         });
         self.standing.add(id, labels);
         self.ad_hoc_mut().add(id, labels);
@@ -220,10 +228,9 @@ impl Window {
             _ => series.samples.push(sample),
         }
         series.samples.forget(writer.at - series.look_back - series.interval);
-        if series.samples.len() > limit {
-            let surplus = series.samples.len() - limit;
-            series.samples.forget_first(surplus);
-            self.dropped.samples_limit += surplus as u64;
+        while series.samples.len() > limit {
+            series.samples.forget_first();
+            self.dropped.samples_limit += 1;
         }
     }
 
@@ -240,8 +247,16 @@ impl Window {
         self.targets.retain(|_, target| target.left.is_none_or(|left| at < left + LEFT_KEPT_FOR));
         let gone = self.store.remove_where(|series| {
             series.samples.forget(at - series.look_back - series.interval);
-            !series.live && series.samples.len() == 0 && series.last_seen + ENDED_KEPT_FOR < at
+            !series.live && series.samples.is_empty() && series.last_seen + ENDED_KEPT_FOR < at
         });
+        let store = &self.store;
+        for target in self.targets.values_mut() {
+            target
+                .ended
+                .retain(|id| store.get(*id).is_some_and(|series| !series.live && !series.samples.is_empty()));
+            target.ended.sort_unstable();
+            target.ended.dedup();
+        }
         if gone > 0 {
             self.standing.forget_gone(&self.store);
             ad_hoc.forget_gone(&self.store);

@@ -1,19 +1,22 @@
 //! What changes the window: pages, recorded samples, targets that go.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
 use crate::promql::{Origin, Recorded, Sample, SeriesId};
-use crate::series::page::{Page, PageSample};
+use crate::series::page::{Page, PageSample, PageSamples};
 use crate::series::window::{RecordingRule, Refused, Window, Writer};
 
 /// A page's own times may lie so far in the future, as in Prometheus (`scrape.maxAheadTime`).
 const AHEAD: Duration = Duration::from_mins(10);
 
-/// What a good page did to the series of its target.
+/// What a page did to the series of its target.
 #[derive(Default)]
 struct Taken {
+    /// The series that are kept, in the order of the page, and the places of the samples that are not.
     current: Vec<SeriesId>,
+    holes: Vec<u32>,
     added: u64,
     refused: bool,
 }
@@ -27,23 +30,71 @@ impl Window {
         let Page { target: key, identity, at, interval, samples, report } = page;
         let error = samples.as_ref().err().cloned();
         self.follow_a_clock_set_back(&key, at);
-        let previous_turn = self.target(&key).page_turn;
-        let origin = Origin::Target(key.clone());
-        let writer = Writer { origin, interval, at, previous_turn, replaces: false };
-        let before = std::mem::take(&mut self.target(&key).current);
-        let taken = samples.map(|samples| self.take_samples(&samples, &before, &writer)).unwrap_or_default();
-        self.mark_stale(&before, &writer);
-        let is_good = error.is_none();
-        let (kept, added, refused) = (taken.current.len(), taken.added, taken.refused);
+        self.turn += 1;
         let turn = self.turn;
+        let target = self.target(&key);
+        let (origin, previous_turn) = (target.origin.clone(), target.page_turn.replace(turn));
+        let writer = Writer { origin, interval, at, previous_turn, replaces: false };
+        let added = match samples {
+            Ok(samples) if target.had_these(&samples) => {
+                self.take_the_same(&key, &samples.values, &writer);
+                0
+            }
+            samples => self.take_others(&key, samples.ok(), &writer),
+        };
+        let is_good = error.is_none();
         let state = self.target(&key);
-        state.page_turn = Some(turn);
         state.tried(at, interval, error);
-        state.current = taken.current;
-        state.refused_since = if refused { Some(state.refused_since.unwrap_or(at)) } else { None };
-        state.health.identity = identity.clone();
+        if state.health.identity != identity {
+            state.health.identity = identity;
+        }
         state.health.report = report;
-        state.health.kept = kept;
+        state.health.kept = state.current.len();
+        self.report(&key, is_good, added, &writer);
+        self.finish_write(at);
+    }
+
+    /// Takes a page that has the series of the one before, in its order.
+    fn take_the_same(&mut self, key: &TargetKey, values: &[f64], writer: &Writer) {
+        let target = self.target(key);
+        let (current, holes) = (std::mem::take(&mut target.current), std::mem::take(&mut target.holes));
+        let mut gaps = holes.iter().copied().peekable();
+        let mut is_kept = |place: &u32| gaps.next_if_eq(place).is_none();
+        let values = (0u32..).zip(values).filter(|(place, _)| is_kept(place));
+        for (id, (_, value)) in current.iter().zip(values) {
+            self.note_seen(*id, writer, false);
+            self.put(*id, Sample { at: writer.at, value: *value }, writer);
+        }
+        self.dropped.unwanted += holes.len() as u64;
+        let target = self.target(key);
+        (target.current, target.holes) = (current, holes);
+    }
+
+    /// Takes a page that has other series than the one before, or one that failed and has none. Says how many series
+    /// came.
+    fn take_others(&mut self, key: &TargetKey, samples: Option<PageSamples>, writer: &Writer) -> u64 {
+        let before = std::mem::take(&mut self.target(key).current);
+        let samples = samples.unwrap_or_default();
+        let taken = self.take_samples(samples.iter(), &before, writer);
+        let ended = self.mark_stale(&before, writer);
+        let (turn, at) = (self.turn, writer.at);
+        let target = self.target(key);
+        if taken.current != before || target.shape == 0 {
+            target.shape = turn;
+        }
+        // What was turned away may find room on the next page.
+        let may_be_alike = !taken.refused && samples.times.is_empty() && !samples.series.is_empty();
+        target.page_series = may_be_alike.then_some(samples.series);
+        (target.current, target.holes) = (taken.current, taken.holes);
+        target.ended.extend(ended);
+        target.refused_since = if taken.refused { Some(target.refused_since.unwrap_or(at)) } else { None };
+        taken.added
+    }
+
+    /// Writes the report series (`up`, …) that some rule wants.
+    fn report(&mut self, key: &TargetKey, is_good: bool, added: u64, page: &Writer) {
+        let target = self.target(key);
+        let report = target.health.report;
         let figures = [
             ("up", if is_good { 1.0 } else { 0.0 }),
             ("scrape_duration_seconds", report.duration.as_secs_f64()),
@@ -51,18 +102,34 @@ impl Window {
             ("scrape_samples_post_metric_relabeling", report.post_relabel as f64),
             ("scrape_series_added", added as f64),
         ];
-        let origin = Origin::Report(key.clone());
-        let writer = Writer { origin, interval, at, previous_turn: None, replaces: false };
-        let reports = figures.into_iter().filter(|(name, _)| self.wants(name)).collect::<Vec<_>>();
-        let samples: Vec<PageSample> = reports
-            .into_iter()
-            .map(|(name, value)| PageSample { labels: identity.with(METRIC_NAME, name), at: None, value })
+        let (origin, identity) = (target.report_origin.clone(), target.health.identity.clone());
+        let writer =
+            Writer { origin, interval: page.interval, at: page.at, previous_turn: None, replaces: false };
+        let before = std::mem::take(&mut self.target(key).reports);
+        // Their labels are those of last time, as long as the target's are.
+        let known = |id: &SeriesId, name: &str| {
+            let series = self.store.get(*id)?;
+            let is_it = series.labels.metric_name() == name && series.labels.len() == identity.len() + 1;
+            let has = |(label, value): (&str, &str)| series.labels.get(label) == Some(value);
+            (is_it && identity.iter().all(has)).then(|| series.labels.clone())
+        };
+        let wanted = figures.into_iter().filter(|(name, _)| self.wants(name));
+        let samples: Vec<PageSample> = wanted
+            .map(|(name, value)| {
+                let labels = before.iter().find_map(|id| known(id, name));
+                let labels = labels.unwrap_or_else(|| identity.with(METRIC_NAME, name));
+                PageSample { labels, at: None, value }
+            })
             .collect();
-        let before = std::mem::take(&mut self.target(&key).reports);
-        let taken = self.take_samples(&samples, &before, &writer);
-        self.target(&key).reports = taken.current;
+        self.turn += 1;
+        let taken = self.take_samples(samples.into_iter(), &before, &writer);
         self.mark_stale(&before, &writer);
-        self.finish_write(at);
+        let (turn, same_series) = (self.turn, taken.current == before);
+        let target = self.target(key);
+        target.reports = taken.current;
+        if !same_series {
+            target.shape = turn;
+        }
     }
 
     /// A page that is older than the one before it comes after the clock was set back. What the target gave since
@@ -89,24 +156,27 @@ impl Window {
             return;
         }
         let interval = last.map_or(Duration::ZERO, |last| at.since(last));
-        let origin = Origin::Rule(rule.clone());
-        let writer = Writer { origin, interval, at, previous_turn: None, replaces: true };
+        let known = self.rules.get(rule).map(|state| state.origin.clone());
+        let origin = known.unwrap_or_else(|| Arc::new(Origin::Rule(rule.clone())));
+        let writer = Writer { origin: origin.clone(), interval, at, previous_turn: None, replaces: true };
         self.turn += 1;
         let mut current = Vec::with_capacity(samples.len());
         for recorded in samples {
             let Ok(id) = self.series_for(&recorded.labels, &writer) else { continue };
-            if !self.note_seen(id, &writer, None) {
+            if !self.note_seen(id, &writer, false) {
                 self.dropped.duplicate += 1;
                 continue;
             }
             current.push(id);
             if let Some(series) = self.store.get_mut(id) {
-                series.feeds.clone_from(&recorded.feeds);
+                if *series.feeds != *recorded.feeds {
+                    series.feeds = recorded.feeds.as_slice().into();
+                }
                 series.interval = series.interval.max(interval);
             }
             self.put(id, Sample { at, value: recorded.value }, &writer);
         }
-        let fresh = RecordingRule { first: at, last: at, current: Vec::new() };
+        let fresh = RecordingRule { origin, first: at, last: at, current: Vec::new() };
         let state = self.rules.entry(rule.clone()).or_insert(fresh);
         state.last = at;
         let before = std::mem::replace(&mut state.current, current);
@@ -120,19 +190,23 @@ impl Window {
         state.leave(at);
         let interval = state.health.interval;
         let (current, reports) = (std::mem::take(&mut state.current), std::mem::take(&mut state.reports));
+        (state.page_series, state.holes, state.ended) = (None, Vec::new(), Vec::new());
+        let (origin, report_origin) = (state.origin.clone(), state.report_origin.clone());
         self.turn += 1;
-        for (origin, series) in
-            [(Origin::Target(target.clone()), current), (Origin::Report(target.clone()), reports)]
-        {
+        for (origin, series) in [(origin, current), (report_origin, reports)] {
             self.mark_stale(&series, &Writer { origin, interval, at, previous_turn: None, replaces: false });
         }
         self.finish_write(at);
     }
 
-    fn take_samples(&mut self, samples: &[PageSample], before: &[SeriesId], writer: &Writer) -> Taken {
-        self.turn += 1;
-        let mut taken = Taken { current: Vec::with_capacity(samples.len()), ..Taken::default() };
-        for sample in samples {
+    fn take_samples(
+        &mut self,
+        samples: impl Iterator<Item = PageSample>,
+        before: &[SeriesId],
+        writer: &Writer,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        for (sample, place) in samples.zip(0u32..) {
             // A target gives its series in the same order each time: most often the next one is where it was.
             let guess = before.get(taken.current.len()).copied();
             let known =
@@ -140,18 +214,22 @@ impl Window {
             let id = match known.map_or_else(|| self.series_for(&sample.labels, writer), Ok) {
                 Ok(id) => id,
                 Err(refused) => {
+                    taken.holes.push(place);
                     taken.refused |= refused == Refused::Limit;
                     continue;
                 }
             };
             let at = sample.at.unwrap_or(writer.at);
-            let was_live = self.store.get(id).is_some_and(|s| s.live && s.origin == writer.origin);
-            if self.note_seen(id, writer, sample.at) {
+            let was_live = self.store.get(id).is_some_and(|s| s.live && s.is_of(&writer.origin));
+            if self.note_seen(id, writer, sample.at.is_some()) {
                 taken.current.push(id);
                 taken.added += u64::from(!was_live);
-            } else if self.store.get(id).and_then(|s| s.samples.last()).is_some_and(|last| at <= last.at) {
-                self.dropped.duplicate += 1;
-                continue;
+            } else {
+                taken.holes.push(place);
+                if self.store.get(id).and_then(|s| s.samples.last()).is_some_and(|last| at <= last.at) {
+                    self.dropped.duplicate += 1;
+                    continue;
+                }
             }
             if at > writer.at + AHEAD {
                 self.dropped.too_new += 1;
@@ -164,7 +242,7 @@ impl Window {
 
     /// Notes that a series is there in this turn, and that it is the writer's now. Says whether it is for the
     /// first time in this turn.
-    fn note_seen(&mut self, id: SeriesId, writer: &Writer, own_time: Option<Timestamp>) -> bool {
+    fn note_seen(&mut self, id: SeriesId, writer: &Writer, own_times: bool) -> bool {
         let turn = self.turn;
         let Some(series) = self.store.get_mut(id) else { return false };
         if series.turn == turn {
@@ -172,11 +250,11 @@ impl Window {
         }
         series.turn = turn;
         series.live = true;
-        series.own_times = own_time.is_some();
+        series.own_times = own_times;
         series.last_seen = writer.at;
-        if series.origin != writer.origin {
+        if !series.is_of(&writer.origin) {
             series.origin = writer.origin.clone();
-            series.feeds.clear();
+            series.feeds = Box::default();
         }
         // At the creation of a recorded series the distance to the next evaluation is not known yet.
         if writer.interval > Duration::ZERO {
@@ -185,18 +263,20 @@ impl Window {
         true
     }
 
-    /// Ends those of `before` that are still the writer's and were not in this turn.
-    fn mark_stale(&mut self, before: &[SeriesId], writer: &Writer) {
-        let turn = self.turn;
+    /// Ends those of `before` that are still the writer's and were not in this turn, and says which.
+    fn mark_stale(&mut self, before: &[SeriesId], writer: &Writer) -> Vec<SeriesId> {
+        let (turn, mut ended) = (self.turn, Vec::new());
         for id in before {
             let Some(series) = self.store.get_mut(*id) else { continue };
-            if series.turn == turn || !series.live || series.origin != writer.origin {
+            if series.turn == turn || !series.live || !series.is_of(&writer.origin) {
                 continue;
             }
             series.live = false;
+            ended.push(*id);
             if !series.own_times {
                 self.put(*id, Sample { at: writer.at, value: f64::from_bits(STALE_NAN) }, writer);
             }
         }
+        ended
     }
 }

@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::model::Clock;
 use crate::outbox::OutboxView;
 use crate::pipeline::{Inbound, SharedHouse};
-use crate::scrape::Roster;
+use crate::scrape::DiscoveryView;
 use crate::server::{
     Hooks, LinkKey, Queries, ReloadHandle, api, commands, deliveries, door, go, hooks, lifecycle, metrics,
     prometheus,
@@ -39,10 +39,10 @@ pub struct Face<J, C> {
     pub reload: ReloadHandle,
     /// The running sinks.
     pub outbox: OutboxView,
+    /// Who is scraped, and how discovery of targets goes.
+    pub discovery: DiscoveryView,
     /// The way into the pipeline.
     pub inbox: mpsc::Sender<Inbound>,
-    /// Who is scraped.
-    pub roster: Roster,
     /// The time.
     pub clock: C,
     /// Knows the links of pages again.

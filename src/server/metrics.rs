@@ -48,6 +48,7 @@ async fn figures<J: Journal, C: Clock>(face: &Face<J, C>) -> Figures {
     let mut figures = Figures::default();
     of_the_process(&mut figures);
     of_the_house(&mut figures, face);
+    of_discovery(&mut figures, face);
     of_the_pumps(&mut figures, face);
     of_the_journal(&mut figures, face).await;
     figures
@@ -107,6 +108,37 @@ fn targets(figures: &mut Figures, house: &House) {
     figures
         .gauge("fogsignal_targets_clock_off", "Targets whose clock is more than 5 s away from ours")
         .value(off as f64);
+}
+
+fn of_discovery<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {
+    let found = face.discovery.figures();
+    let family = figures.gauge("fogsignal_discovery_targets", "Targets that providers found, by mechanism");
+    for (mechanism, of) in &found.mechanisms {
+        family.labelled([("mechanism", mechanism)], of.found as f64);
+    }
+    let family = figures.counter("fogsignal_discovery_failures", "Attempts to find targets that failed");
+    for (mechanism, of) in &found.mechanisms {
+        family.labelled([("mechanism", mechanism)], of.failures as f64);
+    }
+    let family =
+        figures.gauge("fogsignal_discovery_waiting", "Providers of targets that have not answered once yet");
+    for (mechanism, of) in &found.mechanisms {
+        family.labelled([("mechanism", mechanism)], of.waiting as f64);
+    }
+    let family = figures.gauge(
+        "fogsignal_discovery_left_out_targets",
+        "Targets that were found and are not scraped, by reason",
+    );
+    for (job, of) in &found.jobs {
+        for (reason, count) in [("dropped", of.dropped), ("bad", of.bad)] {
+            family.labelled([("job", job.as_str()), ("reason", reason)], count as f64);
+        }
+    }
+    let family = figures
+        .gauge("fogsignal_target_limit_exceeded", "Whether a job has more targets than its target_limit");
+    for (job, of) in &found.jobs {
+        family.labelled([("job", job)], f64::from(u8::from(of.over_limit)));
+    }
 }
 
 fn rules(figures: &mut Figures, house: &House) {

@@ -8,6 +8,7 @@ mod bad_input;
 mod crash_verdict;
 mod deliveries;
 mod differential;
+mod discovery;
 mod disk;
 mod docs;
 mod mutated;

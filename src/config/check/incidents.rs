@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::raw::{At, Count, Length, RawCadence, RawIncidents, RawRaise, Wrong};
+use crate::config::raw::{At, CorrelateWord, Count, Length, RawCadence, RawIncidents, RawRaise, Wrong};
 use crate::incidents::{Cadence, Raise, RaiseWhen, Settings, Status};
 use crate::model::{Graph, Severity, format_duration};
 use crate::rules::Mapping;
@@ -45,6 +45,7 @@ pub(super) fn settings(raw: Option<RawIncidents>, graph: &Graph, sinks: &Sinks, 
         language: raw.language.map_or(default.language, |language| language.value),
         open_at: raw.open_at.map_or(default.open_at, |severity| severity.value),
         page_at: raw.page_at.map_or(default.page_at, |severity| severity.value),
+        correlate: raw.correlate.map_or(default.correlate, |correlate| correlate.value == CorrelateWord::On),
         correlate_within: length(raw.correlate_within, default.correlate_within),
         reopen_within: length(raw.reopen_within, default.reopen_within),
         watch: length(raw.watch, default.watch),

@@ -8,6 +8,7 @@
 pub mod adapters;
 pub mod audience;
 mod components;
+mod discovery;
 mod escalation;
 mod http;
 mod incidents;

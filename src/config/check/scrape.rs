@@ -11,7 +11,7 @@ use crate::config::tree::Where;
 use crate::model::{Secret, SecretSource};
 use crate::scrape::{Authorization, Job, Limits, TargetGroup, resolve_targets};
 
-use super::{Context, Global, http, longer_than_interval, relabel};
+use super::{Context, Global, discovery, http, longer_than_interval, relabel, whole};
 
 /// How long a scrape may take where nobody says it, as in Prometheus.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,7 +52,10 @@ fn reach(job: &Job, at: &Where, cx: &Context<'_>) {
     errors.iter().for_each(|error| cx.error(at, error.to_string()));
 }
 
-fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
+fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
+    let discovery = discovery::providers(&mut raw, cx);
+    let of_all = global.raw.as_ref().and_then(|global| global.keep_dropped_targets.clone());
+    let kept = raw.keep_dropped_targets.take().or(of_all);
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
     let authorization = authorization(&raw, cx);
@@ -119,6 +122,8 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
             .into_iter()
             .filter_map(|group| targets(group, relabelled, cx))
             .collect(),
+        discovery,
+        keep_dropped_targets: kept.map_or(0, |kept| whole(kept.value)),
     };
     name.map(|_| job)
 }
@@ -181,7 +186,7 @@ fn authorization(raw: &RawJob, cx: &Context<'_>) -> Option<Authorization> {
     Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
 }
 
-fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
+pub(super) fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
     let password = cx
         .secret("password", raw.password, raw.password_file)
         .unwrap_or_else(|| SecretSource::Inline(Secret::new("")));
@@ -189,7 +194,7 @@ fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
     Some(Authorization::Basic { username: username.value, password })
 }
 
-fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
+pub(super) fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
     let unreadable =
         ["credentials", "credentials_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
     let given = unreadable || raw.credentials.is_some() || raw.credentials_file.is_some();

@@ -6,7 +6,7 @@ use crate::incidents::{Fallback, Language, PublishMode};
 use crate::model::{ComponentId, Severity, SinkName, suggest};
 
 use super::read::{At, Entries, OneOrMany, Scalar, Wrong, allow, section};
-use super::words::{Count, Length, Share, Zone};
+use super::words::{CorrelateWord, Count, Length, Share, Zone};
 
 section! {
     /// When incidents open and close, and what is said about them.
@@ -20,6 +20,9 @@ section! {
         /// A cause or backlog of this severity or above opens an internal incident, and responders are paged; major by
         /// default.
         page_at: At<Severity>,
+        /// Whether related alerts are one incident; on by default. With `off` each alert is its own, but for those of
+        /// one `incident_key`.
+        correlate: At<CorrelateWord>,
         /// How long after its last move an incident without a firing symptom still takes in related alerts.
         correlate_within: At<Length>,
         /// How long a resolved incident may reopen.

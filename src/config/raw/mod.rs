@@ -7,6 +7,7 @@
 
 mod adapter;
 mod component;
+mod discovery;
 mod incidents;
 mod read;
 mod scrape;
@@ -16,6 +17,7 @@ mod words;
 
 pub use adapter::{RawDefinition, RawFind, RawRequest, RawSettingOf, RawStandDown};
 pub use component::{RawComponent, RawDependency, RawEdge};
+pub use discovery::{RawAttach, RawDnsSd, RawFileSd, RawHttpSd, RawKubernetesSd};
 pub use incidents::{
     RawCadence, RawEscalation, RawGate, RawIncidents, RawMatch, RawPublish, RawRaise, RawStep, RawTemplates,
 };
@@ -25,4 +27,4 @@ pub use scrape::{
 };
 pub use sink::{RawRate, RawSetting, RawSink, RawTree};
 pub use top::{RawConfig, RawGlobal, RawServer};
-pub use words::{Bytes, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};
+pub use words::{Bytes, CorrelateWord, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};

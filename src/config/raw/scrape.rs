@@ -3,6 +3,7 @@
 use crate::model::Secret;
 use crate::scrape::RelabelAction;
 
+use super::discovery::{RawDnsSd, RawFileSd, RawHttpSd, RawKubernetesSd};
 use super::read::{At, Entries, allow, section};
 use super::words::{Bytes, Count, Length, Pattern};
 
@@ -72,10 +73,20 @@ section! {
         target_limit: At<Count>,
         /// Targets, as a list.
         static_configs: Vec<RawStaticConfig>,
+        /// Targets listed in files.
+        file_sd_configs: Vec<RawFileSd>,
+        /// Targets that a service lists over HTTP.
+        http_sd_configs: Vec<RawHttpSd>,
+        /// Targets that DNS names.
+        dns_sd_configs: Vec<RawDnsSd>,
+        /// Targets that are objects of Kubernetes.
+        kubernetes_sd_configs: Vec<RawKubernetesSd>,
+        /// How many dropped targets are listed to people; 0 for all of them, which is the default.
+        keep_dropped_targets: At<Count>,
     }
     unused [
         "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness",
-        "keep_dropped_targets", "native_histogram_bucket_limit",
+        "native_histogram_bucket_limit",
         "native_histogram_min_bucket_factor", "scrape_failure_log_file", "metric_name_validation_scheme",
         "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms",
         "scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",

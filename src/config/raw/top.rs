@@ -67,9 +67,11 @@ section! {
         label_value_length_limit: At<Count>,
         /// Most targets of a job; 0 for no limit.
         target_limit: At<Count>,
+        /// How many dropped targets of a job are listed to people; 0 for all of them.
+        keep_dropped_targets: At<Count>,
     }
     unused [
-        "scrape_protocols", "query_log_file", "scrape_failure_log_file", "keep_dropped_targets",
+        "scrape_protocols", "query_log_file", "scrape_failure_log_file",
         "metric_name_validation_scheme", "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb",
         "always_scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",
     ]

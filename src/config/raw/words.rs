@@ -14,7 +14,7 @@ use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
     suggest,
 };
-use crate::scrape::RelabelAction;
+use crate::scrape::{DnsRecord, KubernetesRole, RelabelAction};
 
 use super::read::{Scalar, Wrong};
 
@@ -121,6 +121,9 @@ words! {
     Language as "a language that posts can be written in" {
         "en" => Self::English, "pt-BR" => Self::BrazilianPortuguese,
     }
+    CorrelateWord as "whether related alerts are one incident" {
+        "on" => Self::On, "off" => Self::Off,
+    }
     LostAnswerWord as "what a lost answer leads to" {
         "impossible" => Self::Impossible, "adopted" => Self::Adopted, "visible" => Self::Visible,
     }
@@ -130,12 +133,28 @@ words! {
     MailTlsWord as "a way to a mail server" {
         "starttls" => Self::StartTls, "implicit" => Self::Implicit, "none" => Self::None,
     }
+    DnsRecord as "a kind of DNS record" {
+        "SRV" => Self::Srv, "A" => Self::A, "AAAA" => Self::Aaaa, "MX" => Self::Mx, "NS" => Self::Ns,
+    }
+    KubernetesRole as "a role" {
+        "node" => Self::Node, "pod" => Self::Pod, "service" => Self::Service,
+        "endpointslice" => Self::EndpointSlice, "endpoints" => Self::Endpoints, "ingress" => Self::Ingress,
+    }
     RelabelAction as "a relabelling action" {
         "replace" => Self::Replace, "keep" => Self::Keep, "drop" => Self::Drop,
         "keepequal" => Self::KeepEqual, "dropequal" => Self::DropEqual, "hashmod" => Self::HashMod,
         "labelmap" => Self::LabelMap, "labeldrop" => Self::LabelDrop, "labelkeep" => Self::LabelKeep,
         "lowercase" => Self::Lowercase, "uppercase" => Self::Uppercase,
     }
+}
+
+/// Whether related alerts are one incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CorrelateWord {
+    /// They are.
+    On,
+    /// Each alert is its own.
+    Off,
 }
 
 /// Whether a lost answer shows a message twice.

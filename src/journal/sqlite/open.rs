@@ -12,6 +12,8 @@ use crate::model::Timestamp;
 use super::fault::fault;
 use super::{Flush, Store};
 
+/// The size of the pages of a new file.
+const PAGE_BYTES: i64 = 1024;
 /// Marks a SQLite file as ours (`PRAGMA application_id`): 'fogs'.
 const APPLICATION_ID: i64 = 0x666f_6773;
 
@@ -102,6 +104,8 @@ fn set_up(path: &Path, connection: &Connection) -> Result<(), JournalError> {
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
         return Err(unwritable("it may only be read".to_owned()));
     }
+    // Of a new file. A commit writes whole pages, and most commits change a few rows of a few hundred bytes.
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {

@@ -93,7 +93,7 @@ fn tellers(
 ) -> Result<Tellers, EvalError> {
     let mut tellers = Tellers::new();
     let mut clash = None;
-    let around = Around { back: evaluation.options.look_back, ahead: Duration::ZERO };
+    let around = Around { back: evaluation.options.look_back, ahead: Duration::ZERO, newest_only: false };
     evaluation.select(call, matchers, moment, around, call.span, &mut |series, labels, samples| {
         let Some(last) = samples.floats.last().filter(|last| !crate::model::is_stale(last.value)) else {
             return;

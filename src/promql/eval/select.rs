@@ -36,6 +36,8 @@ pub(super) struct KeptSeries {
 pub(super) struct Around {
     pub(super) back: Duration,
     pub(super) ahead: Duration,
+    /// Whether only the newest of them counts.
+    pub(super) newest_only: bool,
 }
 
 /// The latest sample of a series.
@@ -61,11 +63,15 @@ impl Evaluation<'_> {
     ) -> Result<(), EvalError> {
         let (after, until) = (moment.at - around.back, moment.at + around.ahead);
         if moment.is_once() {
-            self.source.select_samples(matchers, after, until, &mut |series, labels, samples| {
+            let mut visit = |series: SeriesId, labels: &Labels, samples: Samples<'_>| {
                 if self.read(1) {
                     visit(series, labels, samples);
                 }
-            });
+            };
+            match around.newest_only {
+                true => self.source.select_latest(matchers, after, until, &mut visit),
+                false => self.source.select_samples(matchers, after, until, &mut visit),
+            }
             return self.within_limits(span);
         }
         let key = std::ptr::from_ref(key) as usize;
@@ -132,7 +138,8 @@ impl Evaluation<'_> {
         let moment = self.shifted(moment, &selector.shift, selector.span)?;
         let smoothed = selector.extension == Some(Extension::Smoothed);
         let back = self.options.look_back;
-        let around = Around { back, ahead: if smoothed { back } else { Duration::ZERO } };
+        let around =
+            Around { back, ahead: if smoothed { back } else { Duration::ZERO }, newest_only: !smoothed };
         let (matchers, span) = (&selector.matchers, selector.span);
         self.select(selector, matchers, moment, around, span, &mut |series, labels, samples| {
             let latest = if smoothed {
@@ -167,7 +174,7 @@ impl Evaluation<'_> {
             Some(Extension::Anchored) => (look_back, Duration::ZERO),
             Some(Extension::Smoothed) => (look_back, look_back),
         };
-        let around = Around { back: length + before, ahead };
+        let around = Around { back: length + before, ahead, newest_only: false };
         let (matchers, span) = (&selector.matchers, range.span);
         self.select(selector, matchers, moment, around, span, &mut |series, labels, samples| {
             if !self.read(samples.floats.len() + samples.histograms.len()) {

@@ -6,6 +6,7 @@ pub(super) mod demand;
 pub(super) mod faults;
 pub(super) mod functions;
 pub(super) mod length;
+pub(super) mod locality;
 pub(super) mod operators;
 pub(super) mod print;
 pub(super) mod shape;

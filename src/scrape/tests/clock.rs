@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::model::{Clock, Timestamp};
 
 #[derive(Clone)]
-pub(super) struct ManualClock(Arc<watch::Sender<Hands>>);
+pub(in crate::scrape) struct ManualClock(Arc<watch::Sender<Hands>>);
 
 /// What the clock shows, and how far it has really gone.
 #[derive(Clone, Copy)]
@@ -18,18 +18,18 @@ struct Hands {
 }
 
 impl ManualClock {
-    pub(super) fn at(now: Timestamp) -> Self {
+    pub(in crate::scrape) fn at(now: Timestamp) -> Self {
         Self(Arc::new(watch::Sender::new(Hands { now, steady: Duration::ZERO })))
     }
 
-    pub(super) fn advance(&self, length: Duration) {
+    pub(in crate::scrape) fn advance(&self, length: Duration) {
         self.0.send_modify(|hands| {
             *hands = Hands { now: hands.now + length, steady: hands.steady + length };
         });
     }
 
     /// Somebody sets it, or the machine slept: no time passes that a timer counts.
-    pub(super) fn set(&self, now: Timestamp) {
+    pub(in crate::scrape) fn set(&self, now: Timestamp) {
         self.0.send_modify(|hands| hands.now = now);
     }
 }

@@ -46,7 +46,7 @@ async fn targets_that_hang_or_stall_delay_no_other() {
     let mut answered = BTreeSet::new();
     while answered.len() < 350 {
         let page = rig.page().await;
-        assert_eq!(page.samples.as_ref().map(Vec::len), Ok(1), "{}", number(&page));
+        assert_eq!(page.samples.as_ref().map(|samples| samples.values.len()), Ok(1), "{}", number(&page));
         assert!(answered.insert(number(&page)), "{} comes twice", number(&page));
     }
     assert!(answered.iter().all(|n| 3 <= n % 10));
@@ -145,7 +145,7 @@ async fn found_ahead(headers: &'static str, seconds: i64) -> (Option<i64>, bool)
     said.set(headers.replace("DATE", &date)).expect("once");
     rig.clock.advance(first.since(START));
     let page = rig.page().await;
-    assert_eq!(page.samples.map(|samples| samples.len()), Ok(1));
+    assert_eq!(page.samples.map(|samples| samples.values.len()), Ok(1));
     let ahead = page.report.clock_ahead_ms.map(|ms| (ms as f64 / 1000.0).round() as i64);
     (ahead.map(|ahead| (ahead - seconds).abs()), page.report.clock_is_off())
 }

@@ -1,10 +1,11 @@
 //! The room against real HTTP on loopback, also against targets that misbehave.
 
-mod clock;
+pub(super) mod clock;
 mod connections;
 mod discovery;
 mod fairness;
 mod fetch;
+mod found;
 mod oauth2;
 mod page;
 mod proxy;
@@ -27,7 +28,7 @@ use crate::scrape::{
 };
 
 /// A job of one static group, with Prometheus's defaults.
-fn job(name: &str, addresses: &[&str]) -> Job {
+pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
     Job {
         name: name.to_owned(),
         interval: Duration::from_secs(15),
@@ -50,6 +51,8 @@ fn job(name: &str, addresses: &[&str]) -> Job {
             targets: addresses.iter().map(|address| (*address).to_owned()).collect(),
             labels: BTreeMap::new(),
         }],
+        discovery: Vec::new(),
+        keep_dropped_targets: 0,
     }
 }
 

@@ -29,7 +29,7 @@ fn all(_: &str) -> bool {
 
 /// The samples as `labels value[ @ms]`, without the target's own labels where they are as always.
 fn shown(read: &Read) -> Vec<String> {
-    let show = |sample: &crate::series::PageSample| {
+    let show = |sample: crate::series::PageSample| {
         let labels = sample.labels.filtered(|name| name != "job" && name != "instance");
         let at = sample.at.map(|at| format!(" @{}", at.as_millis())).unwrap_or_default();
         format!("{labels} {}{at}", sample.value)
@@ -45,7 +45,7 @@ fn first(job: Job, body: &str) -> Result<Read, ScrapeError> {
 fn samples_get_the_targets_labels_and_what_conflicts_is_renamed() {
     let body = "a{job=\"page\",x=\"1\"} 1\nb{instance=\"\"} 2\nc{job=\"p\",exported_job=\"q\"} 3\n";
     let read = first(job("j", &["h:1"]), body).expect("a good page");
-    let found: Vec<_> = read.samples.iter().map(|sample| sample.labels.clone()).collect();
+    let found: Vec<_> = read.samples.series.to_vec();
     let own = [("job", "j"), ("instance", "h:1")];
     let with = |more: &[(&str, &str)]| labels(&[&own[..], more].concat());
     assert_eq!(
@@ -62,8 +62,8 @@ fn samples_get_the_targets_labels_and_what_conflicts_is_renamed() {
 fn honored_labels_win_also_where_they_are_empty() {
     let body = "a{job=\"page\"} 1\nb{instance=\"\"} 2\n";
     let read = first(Job { honor_labels: true, ..job("j", &["h:1"]) }, body).expect("a good page");
-    assert_eq!(read.samples[0].labels, labels(&[("__name__", "a"), ("job", "page"), ("instance", "h:1")]));
-    assert_eq!(read.samples[1].labels, labels(&[("__name__", "b"), ("job", "j")]));
+    assert_eq!(read.samples.series[0], labels(&[("__name__", "a"), ("job", "page"), ("instance", "h:1")]));
+    assert_eq!(read.samples.series[1], labels(&[("__name__", "b"), ("job", "j")]));
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn a_new_demand_brings_back_what_was_unwanted() {
 #[test]
 fn timestamps_are_taken_only_where_they_are_honored() {
     let read = first(job("j", &["h:1"]), "a 1 1500\n").expect("good");
-    assert_eq!(read.samples[0].at, Some(Timestamp::from_millis(1500)));
+    assert_eq!(read.samples.times, [(0, Timestamp::from_millis(1500))]);
     let read = first(Job { honor_timestamps: false, ..job("j", &["h:1"]) }, "a 1 1500\n").expect("good");
-    assert_eq!(read.samples[0].at, None);
+    assert_eq!(read.samples.times, []);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_sample_limit_counts_what_relabelling_leaves_and_the_figures_stay() {
     let demanded = Demanded { number: 0, wants: &all };
     let (read, outcome) = read_page(b"a 1\nb 2\nc 3\n", &reads.target, demanded, &mut reads.memory);
     assert!(matches!(outcome, Err(ScrapeError::TooManySamples { found: 2, limit: 1 })));
-    assert_eq!((read.samples.len(), read.scraped, read.post_relabel), (0, 3, 2));
+    assert_eq!((read.samples.values.len(), read.scraped, read.post_relabel), (0, 3, 2));
 }
 
 #[test]
@@ -240,4 +240,21 @@ mod law {
             }
         }
     }
+}
+
+#[test]
+fn bounds_of_histograms_and_summaries_are_numbers() {
+    let body = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n# TYPE s summary\ns{quantile=\"0\"} 2\n# TYPE g gauge\n\
+                g{le=\"1\",quantile=\"0\"} 3\n";
+    let mut reads = Reads::of(job("j", &["h:1"]));
+    for _ in 0..2 {
+        let read = reads.page(body, &all).expect("good");
+        assert_eq!(
+            shown(&read),
+            ["h_bucket{le=\"1.0\"} 1", "s{quantile=\"0.0\"} 2", "g{le=\"1\", quantile=\"0\"} 3"]
+        );
+    }
+    // The memory of one type is not taken for another.
+    let untyped = reads.page(&body.replace("# TYPE h histogram\n", ""), &all).expect("good");
+    assert_eq!(shown(&untyped)[0], "h_bucket{le=\"1\"} 1");
 }

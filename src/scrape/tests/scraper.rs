@@ -1,12 +1,12 @@
 use super::rig::{INTERVAL, Rig, START};
 use super::*;
-use crate::model::Clock;
+use crate::model::{Clock, Labels};
 use crate::scrape::ScrapeEvent;
 use crate::series::Page;
 
 fn names(page: &Page) -> Vec<&str> {
     let samples = page.samples.as_ref().expect("a good page");
-    samples.iter().map(|sample| sample.labels.metric_name()).collect()
+    samples.series.iter().map(Labels::metric_name).collect()
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_large_page_is_read_and_remembered_too() {
     rig.discovered().await;
     for _ in 0..2 {
         rig.clock.advance(INTERVAL);
-        assert_eq!(rig.page().await.samples.map(|samples| samples.len()), Ok(20_000));
+        assert_eq!(rig.page().await.samples.map(|samples| samples.values.len()), Ok(20_000));
     }
 }
 

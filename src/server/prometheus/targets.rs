@@ -1,6 +1,6 @@
 //! `/api/v1/targets` and `/api/v1/scrape_pools`: who is scraped and how that goes, as Prometheus would say it.
 //!
-//! In:   the roster of the scraper, and what the window knows of each target; filters.
+//! In:   the view of discovery, and what the window knows of each target; filters.
 //! Out:  active and dropped targets. What only we know of a target is under `fogsignal`.
 //! Not:  values of parameters that look like secrets are hidden, which Prometheus shows.
 
@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::parameters::Parameters;
 use super::success;
 use crate::journal::Journal;
-use crate::model::{Clock, TargetKey, format_duration};
-use crate::scrape::{Listed, Target};
+use crate::model::{Clock, Labels, TargetKey, format_duration};
+use crate::scrape::{DiscoveredTarget, Listed, Target, TargetFate};
 use crate::series::TargetHealth;
 use crate::server::{Face, process, view};
 
@@ -31,14 +31,22 @@ pub async fn targets<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, 
         Ok(parameters) => Filter::new(&parameters),
         Err(failure) => return failure.into_response(),
     };
-    let listed = face.roster.now();
+    let view = face.discovery.clone();
+    // Each target is relabelled again, which would keep others waiting where there are many.
+    let Ok(listed) = tokio::task::spawn_blocking(move || view.listed()).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     let host = process::host_name();
     let house = face.house.read();
     let known: HashMap<&TargetKey, &TargetHealth> =
         house.window.targets().map(|health| (&health.key, health)).collect();
     let active: Vec<Value> = filter
         .active(&listed)
-        .map(|target| write(target, known.get(&target.key).copied(), host.as_deref()))
+        .into_iter()
+        .map(|(found, target)| {
+            let known = known.get(&target.key).copied();
+            write(&found.discovered, target, known, host.as_deref())
+        })
         .collect();
     drop(house);
     success(&json!({
@@ -50,9 +58,7 @@ pub async fn targets<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>, 
 
 /// The names of all jobs.
 pub async fn scrape_pools<J: Journal, C: Clock>(State(face): State<Arc<Face<J, C>>>) -> Response {
-    let listed = face.roster.now();
-    let names: Vec<&String> = listed.left_out.0.keys().collect();
-    success(&json!({ "scrapePools": names }))
+    success(&json!({ "scrapePools": face.discovery.jobs() }))
 }
 
 /// Which targets are asked for. As in Prometheus, a state that it does not know asks for none.
@@ -77,33 +83,39 @@ impl Filter {
         self.pool.as_deref().is_none_or(|pool| pool == job)
     }
 
-    fn active<'a>(&'a self, listed: &'a Listed) -> impl Iterator<Item = &'a Target> {
-        let asked = |target: &&Target| self.active && self.is_asked(&target.job.name);
-        listed.targets.iter().map(|target| &**target).filter(asked)
+    /// In the order of their keys.
+    fn active<'a>(&self, listed: &'a Listed) -> Vec<(&'a DiscoveredTarget, &'a Target)> {
+        let asked = listed.targets.iter().filter(|found| self.active && self.is_asked(&found.job));
+        let mut active: Vec<_> = asked
+            .filter_map(|found| match &found.fate {
+                TargetFate::Scraped(target) => Some((found, &**target)),
+                TargetFate::Dropped | TargetFate::Bad(_) => None,
+            })
+            .collect();
+        active.sort_by_key(|(_, target)| &target.key);
+        active
     }
 
     fn dropped(&self, listed: &Listed) -> Vec<Value> {
-        let asked = listed.left_out.0.iter().filter(|(job, _)| self.dropped && self.is_asked(job));
-        let write = |job, labels| json!({ "discoveredLabels": labels, "scrapePool": job });
-        asked.flat_map(|(job, all)| all.iter().map(move |labels| write(job, labels))).collect()
+        let asked = listed.targets.iter().filter(|found| self.dropped && self.is_asked(&found.job));
+        asked
+            .filter(|found| matches!(found.fate, TargetFate::Dropped))
+            .map(|found| json!({ "discoveredLabels": found.discovered, "scrapePool": found.job }))
+            .collect()
     }
 
     /// Of every job, whichever one is asked for; none where only active ones are.
     fn counts(&self, listed: &Listed) -> Value {
-        if !self.dropped {
-            return Value::Null;
-        }
-        let count = |(job, all): (&String, &Vec<_>)| (job.clone(), json!(all.len()));
-        Value::Object(listed.left_out.0.iter().map(count).collect::<Map<_, _>>())
+        if self.dropped { json!(listed.dropped) } else { Value::Null }
     }
 }
 
-fn write(target: &Target, known: Option<&TargetHealth>, host: Option<&str>) -> Value {
+fn write(discovered: &Labels, target: &Target, known: Option<&TargetHealth>, host: Option<&str>) -> Value {
     let last = known.and_then(|health| health.last_try);
     let report = known.map(|health| health.report).unwrap_or_default();
     let url = target.asked_url();
     json!({
-        "discoveredLabels": target.shown_discovered(),
+        "discoveredLabels": discovered,
         "labels": target.identity,
         "scrapePool": target.job.name,
         "globalUrl": host.and_then(|host| global(target, &url, host)).unwrap_or_else(|| url.clone()),

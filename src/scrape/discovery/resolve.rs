@@ -1,14 +1,14 @@
-//! From jobs to targets: what is scraped, where, and under which labels.
+//! From groups to targets: what is scraped, where, and under which labels.
 //!
-//! In:   jobs with their static targets and relabelling rules.
+//! In:   jobs with their relabelling rules, and groups of addresses with labels, written or found.
 //! Out:  one `Target` for each address that is left, or every reason why one cannot be scraped.
-//! Not:  no network: a name is looked up when its target is scraped. No other discovery than static yet.
+//! Not:  no network: a name is looked up when its target is scraped.
 //!
 //! As Prometheus 3 does it: an address gets the labels of its group and the job's defaults as `__…__` labels, the
 //! rules rewrite them, and what they say in the end is asked. No port is added to an address that has none; the
 //! scheme's own is used then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Labels, LabelsBuilder, TargetKey, format_duration, parse_duration};
-use crate::scrape::{Job, TargetGroup, relabel};
+use crate::scrape::discovery::group::{ADDRESS, Group};
+use crate::scrape::{Job, relabel};
 
-const ADDRESS: &str = "__address__";
 const SCHEME: &str = "__scheme__";
 const METRICS_PATH: &str = "__metrics_path__";
 const SCRAPE_INTERVAL: &str = "__scrape_interval__";
@@ -36,14 +36,23 @@ pub struct Target {
     pub url: Url,
     /// The labels that all its series get.
     pub identity: Labels,
-    /// The labels that it was found with, before relabelling.
-    pub discovered: Labels,
     /// How often it is asked.
     pub interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
     /// The job that it belongs to.
     pub job: Arc<Job>,
+    /// Set where the job has more targets than its `target_limit`: it is not asked then, as in Prometheus.
+    pub over_limit: Option<OverLimit>,
+}
+
+/// More targets than there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverLimit {
+    /// How many there are.
+    pub found: usize,
+    /// How many there may be.
+    pub limit: usize,
 }
 
 impl Target {
@@ -55,9 +64,18 @@ impl Target {
     }
 
     /// How far into each interval it is scraped: spread evenly over all targets, and always the same for one.
-    pub(super) fn offset(&self) -> Duration {
+    pub(in crate::scrape) fn offset(&self) -> Duration {
         let interval_ms = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX).max(1);
         Duration::from_millis(digest(self.key.as_str().as_bytes()) % interval_ms)
+    }
+}
+
+impl Target {
+    /// Whether it is scraped just as `other`.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        (&self.key, self.interval, self.timeout, self.over_limit)
+            == (&other.key, other.interval, other.timeout, other.over_limit)
+            && Arc::ptr_eq(&self.job, &other.job)
     }
 }
 
@@ -142,7 +160,7 @@ impl fmt::Display for TargetErrors {
 
 impl std::error::Error for TargetErrors {}
 
-/// The targets of all jobs after relabelling, in the order of the configuration, each once.
+/// The targets that jobs list themselves, after relabelling, in the order of the configuration, each once.
 ///
 /// # Errors
 /// Everything that is wrong, of all jobs.
@@ -151,16 +169,14 @@ pub fn resolve_targets(jobs: &[Job]) -> Result<Vec<Target>, TargetErrors> {
     for job in jobs {
         let job = Arc::new(job.clone());
         let before = targets.len();
-        for (group, address) in job.targets.iter().flat_map(|g| g.targets.iter().map(move |a| (g, a))) {
-            match resolve(&job, group, address) {
-                Ok(Some(target)) if known.insert(target.key.clone()) => targets.push(target),
-                Ok(_) => {}
-                Err(fault) => errors.push(TargetError::Target {
-                    job: job.name.clone(),
-                    address: without_user(address).to_owned(),
-                    fault,
-                }),
-            }
+        for group in Group::listed(&job.targets) {
+            let resolved = resolve_group(&job, &group);
+            targets.extend(resolved.targets.into_iter().filter(|target| known.insert(target.key.clone())));
+            errors.extend(resolved.bad.into_iter().map(|bad| TargetError::Target {
+                job: job.name.clone(),
+                address: bad.address,
+                fault: bad.fault,
+            }));
         }
         let found = targets.len() - before;
         if let Some(limit) = job.limits.targets.filter(|limit| *limit < found) {
@@ -170,10 +186,44 @@ pub fn resolve_targets(jobs: &[Job]) -> Result<Vec<Target>, TargetErrors> {
     if errors.is_empty() { Ok(targets) } else { Err(TargetErrors(errors)) }
 }
 
+/// What becomes of a group.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    /// Those to scrape.
+    pub(super) targets: Vec<Target>,
+    /// Those that cannot be scraped.
+    pub(super) bad: Vec<BadTarget>,
+    /// How many relabelling dropped.
+    pub(super) dropped: usize,
+}
+
+/// A target that cannot be scraped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BadTarget {
+    /// Its address as found.
+    pub(super) address: String,
+    /// What is wrong.
+    pub(super) fault: TargetFault,
+}
+
+/// Relabels each target of a group.
+pub(super) fn resolve_group(job: &Arc<Job>, group: &Group) -> Resolved {
+    let mut resolved = Resolved::default();
+    for own in &group.targets {
+        match resolve(job, discovered(job, group, own)) {
+            Ok(Some(target)) => resolved.targets.push(target),
+            Ok(None) => resolved.dropped += 1,
+            Err(fault) => {
+                let address = own.get(ADDRESS).map_or("", |address| without_user(address)).to_owned();
+                resolved.bad.push(BadTarget { address, fault });
+            }
+        }
+    }
+    resolved
+}
+
 /// One target; `None` where relabelling drops it.
-fn resolve(job: &Arc<Job>, group: &TargetGroup, address: &str) -> Result<Option<Target>, TargetFault> {
-    let mut labels = discovered(job, group, address);
-    let found = labels.clone().build();
+pub(super) fn resolve(job: &Arc<Job>, mut labels: LabelsBuilder) -> Result<Option<Target>, TargetFault> {
     if !relabel(&job.relabel, &mut labels) {
         return Ok(None);
     }
@@ -192,16 +242,15 @@ fn resolve(job: &Arc<Job>, group: &TargetGroup, address: &str) -> Result<Option<
     let url = url(job, &labels, &address)?;
     let identity = labels.build().filtered(|name| !name.starts_with(RESERVED_PREFIX));
     let key = key(&job.name, &url, &identity);
-    Ok(Some(Target { key, url, identity, discovered: found, interval, timeout, job: job.clone() }))
+    Ok(Some(Target { key, url, identity, interval, timeout, job: job.clone(), over_limit: None }))
 }
 
-/// What relabelling sees. Labels of the group win over the job's defaults.
-pub(super) fn discovered(job: &Job, group: &TargetGroup, address: &str) -> LabelsBuilder {
+/// What relabelling sees. Labels of the target win over those of its group, these over the job's defaults.
+pub(super) fn discovered(job: &Job, group: &Group, own: &BTreeMap<String, String>) -> LabelsBuilder {
     let mut labels = LabelsBuilder::default();
-    for (name, value) in &group.labels {
+    for (name, value) in group.labels.iter().chain(own) {
         labels.put(name, value);
     }
-    labels.put(ADDRESS, address);
     let mut default = |name: &str, value: &str| {
         if labels.get(name).is_none() {
             labels.put(name, value);
