@@ -116,6 +116,32 @@ fn a_job_finds_targets_in_many_ways() {
 }
 
 #[test]
+fn who_knows_of_targets_is_reached_as_targets_are() {
+    let keys = "proxy_url: 'http://p:3128', no_proxy: h, http_headers: {X-Team: {values: [a]}}, \
+        oauth2: {client_id: a, client_secret: hunter2, token_url: 'http://c'}, tls_config: {min_version: TLS13}";
+    let text = format!(
+        "scrape_configs:\n- job_name: a\n  http_sd_configs: [{{url: 'http://h', {keys}}}]\n  \
+         kubernetes_sd_configs: [{{role: pod, api_server: 'https://k', {keys}}}]\n"
+    );
+    let config = good(&text);
+    for discovery in &config.jobs[0].discovery {
+        let requests = discovery.requests().expect("it asks over HTTP");
+        assert!(matches!(requests.authorization, Some(Authorization::OAuth2(_))), "{requests:?}");
+        assert!(
+            !requests.proxy.is_direct() && requests.tls.min_version == Some(crate::scrape::TlsVersion::Tls13)
+        );
+        assert_eq!(requests.headers[0].name, "X-Team");
+    }
+    for (from, to) in [("hunter2", "hunter3"), ("p:3128", "u:p@p:3128"), ("[a]", "[b]")] {
+        assert_eq!(
+            changes(&config, &mut good(&text.replace(from, to))).to_string(),
+            "1 job changed: a",
+            "{to}"
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_with_discovery_is_told_at_its_place() {
     bad(
         r#"
@@ -142,7 +168,7 @@ scrape_configs:
 4:67: an entry of `file_sd_configs` needs `files`
 6:15: this is not a URL of `http` or `https`
 6:44: `refresh_interval` must be longer than 0s
-7:9: one can authenticate in one way only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)
+7:9: one can authenticate in one way only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`)
 7:15: a URL with a user or a password in it shows them to everybody (hint: write them as `basic_auth`)
 9:18: `a..b` is not a name of DNS
 9:31: `srv` is not a kind of DNS record (hint: did you mean `SRV`?)
@@ -150,7 +176,7 @@ scrape_configs:
 11:28: `70000` is not a port
 13:16: `pods` is not a role (hint: did you mean `pod`?)
 14:63: `api_server` and `kubeconfig_file` are both given (hint: keep one of them)
-15:9: credentials and `tls_config` have no use without `api_server` (hint: name the `api_server` that they are for)
+15:9: credentials, TLS, headers and a proxy have no use without `api_server` (hint: name the `api_server` that they are for)
 16:37: role `service` looks at no object of the kind `node`
 16:68: there are two selectors for `service`
 16:84: a selector has no key `lable` (hint: did you mean `label`?)

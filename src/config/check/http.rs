@@ -1,10 +1,11 @@
-//! How targets are reached: proxies, TLS, headers, and tokens.
+//! How targets, and who knows of them, are reached: credentials, tokens, proxies, TLS, and headers.
 
 use reqwest::Url;
 
-use crate::config::raw::{At, Entries, RawHeader, RawOauth2, RawTls, Wrong};
+use crate::config::raw::{At, Entries, RawAuthorization, RawBasicAuth, RawHeader, RawOauth2, RawTls, Wrong};
+use crate::config::tree::Where;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Header, OAuth2, ProxyBy, ProxySettings, TlsSettings, TlsVersion};
+use crate::scrape::{Authorization, Header, OAuth2, ProxyBy, ProxySettings, TlsSettings, TlsVersion};
 
 use super::Context;
 
@@ -24,6 +25,69 @@ const RESERVED_HEADERS: [&str; 13] = [
     "www-authenticate",
     "x-prometheus-scrape-timeout-seconds",
 ];
+
+/// The keys that say how one authenticates, wherever they stand.
+pub(super) struct Ways {
+    pub(super) basic: Option<RawBasicAuth>,
+    pub(super) authorization: Option<RawAuthorization>,
+    pub(super) tokens: Option<RawOauth2>,
+    pub(super) bearer: Option<At<Secret>>,
+    pub(super) bearer_file: Option<At<String>>,
+}
+
+/// The one of them that is given; `who` is for the words where there are more.
+pub(super) fn one_way(ways: Ways, who: &str, at: &Where, cx: &Context<'_>) -> Option<Authorization> {
+    let Ways { basic, authorization, tokens, bearer, bearer_file } = ways;
+    let has_bearer = bearer.is_some() || bearer_file.is_some();
+    let given = [basic.is_some(), authorization.is_some(), has_bearer, tokens.is_some()];
+    if 1 < given.into_iter().filter(|given| *given).count() {
+        let wrong = Wrong::new(format!("{who} can authenticate in one way only"));
+        cx.error(at, wrong.hint("keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`"));
+        return None;
+    }
+    if let Some(basic) = basic {
+        return basic_auth(basic, cx);
+    }
+    if let Some(tokens) = tokens {
+        return oauth2(tokens, cx).map(|tokens| Authorization::OAuth2(Box::new(tokens)));
+    }
+    if let Some(authorization) = authorization {
+        return credentials(authorization, cx);
+    }
+    let credentials = cx.secret("bearer_token", bearer, bearer_file)?;
+    Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
+}
+
+fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
+    let password = cx
+        .secret("password", raw.password, raw.password_file)
+        .unwrap_or_else(|| SecretSource::Inline(Secret::new("")));
+    let username = cx.reader.required(raw.username, &raw.at, "username", "`basic_auth`")?;
+    Some(Authorization::Basic { username: username.value, password })
+}
+
+fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
+    let unreadable =
+        ["credentials", "credentials_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
+    let given = unreadable || raw.credentials.is_some() || raw.credentials_file.is_some();
+    let kind = raw.r#type.map_or("Bearer".to_owned(), |kind| {
+        let trimmed = kind.value.trim();
+        if trimmed.eq_ignore_ascii_case("basic") {
+            cx.error(
+                &kind.at,
+                Wrong::new("`authorization` cannot be of type `Basic`").hint("use `basic_auth`"),
+            );
+        } else if trimmed.is_empty() || trimmed.contains(char::is_whitespace) {
+            cx.error(&kind.at, "`type` must be one word such as `Bearer`");
+        }
+        trimmed.to_owned()
+    });
+    let credentials = cx.secret("credentials", raw.credentials, raw.credentials_file);
+    if !given {
+        cx.error(&raw.at, "`authorization` needs `credentials` or `credentials_file`");
+    }
+    Some(Authorization::Credentials { kind, credentials: credentials? })
+}
 
 /// The keys that say which proxy, wherever they stand.
 pub(super) struct ProxyKeys {
@@ -105,7 +169,7 @@ fn check_header_name(name: &At<String>, cx: &Context<'_>) {
     }
 }
 
-pub(super) fn oauth2(raw: RawOauth2, cx: &Context<'_>) -> Option<OAuth2> {
+fn oauth2(raw: RawOauth2, cx: &Context<'_>) -> Option<OAuth2> {
     let keys = ProxyKeys {
         url: raw.proxy_url,
         except: raw.no_proxy,

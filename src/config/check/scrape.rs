@@ -4,12 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::time::Duration;
 
-use crate::config::raw::{
-    At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, Wrong,
-};
+use crate::config::raw::{At, Bytes, Count, RawGlobal, RawJob, RawStaticConfig, Wrong};
 use crate::config::tree::Where;
-use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, Job, Limits, TargetGroup, resolve_targets};
+use crate::scrape::{Job, Limits, TargetGroup, resolve_targets};
 
 use super::{Context, Global, discovery, http, longer_than_interval, relabel, whole};
 
@@ -58,7 +55,14 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     let kept = raw.keep_dropped_targets.take().or(of_all);
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
-    let authorization = authorization(&raw, cx);
+    let ways = http::Ways {
+        basic: raw.basic_auth,
+        authorization: raw.authorization,
+        tokens: raw.oauth2,
+        bearer: raw.bearer_token,
+        bearer_file: raw.bearer_token_file,
+    };
+    let authorization = http::one_way(ways, "a job", &raw.at, cx);
     let keys = http::ProxyKeys {
         url: raw.proxy_url,
         except: raw.no_proxy,
@@ -160,61 +164,6 @@ fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {
         })),
         targets: size(count(&raw.target_limit, |global| &global.target_limit)),
     }
-}
-
-fn authorization(raw: &RawJob, cx: &Context<'_>) -> Option<Authorization> {
-    let bearer = raw.bearer_token.is_some() || raw.bearer_token_file.is_some();
-    let given = [raw.basic_auth.is_some(), raw.authorization.is_some(), bearer, raw.oauth2.is_some()];
-    if 1 < given.into_iter().filter(|given| *given).count() {
-        cx.error(
-            &raw.at,
-            Wrong::new("a job can authenticate in one way only")
-                .hint("keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`"),
-        );
-        return None;
-    }
-    if let Some(basic) = raw.basic_auth.clone() {
-        return basic_auth(basic, cx);
-    }
-    if let Some(tokens) = raw.oauth2.clone() {
-        return http::oauth2(tokens, cx).map(|tokens| Authorization::OAuth2(Box::new(tokens)));
-    }
-    if let Some(authorization) = raw.authorization.clone() {
-        return credentials(authorization, cx);
-    }
-    let credentials = cx.secret("bearer_token", raw.bearer_token.clone(), raw.bearer_token_file.clone())?;
-    Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
-}
-
-pub(super) fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
-    let password = cx
-        .secret("password", raw.password, raw.password_file)
-        .unwrap_or_else(|| SecretSource::Inline(Secret::new("")));
-    let username = cx.reader.required(raw.username, &raw.at, "username", "`basic_auth`")?;
-    Some(Authorization::Basic { username: username.value, password })
-}
-
-pub(super) fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
-    let unreadable =
-        ["credentials", "credentials_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
-    let given = unreadable || raw.credentials.is_some() || raw.credentials_file.is_some();
-    let kind = raw.r#type.map_or("Bearer".to_owned(), |kind| {
-        let trimmed = kind.value.trim();
-        if trimmed.eq_ignore_ascii_case("basic") {
-            cx.error(
-                &kind.at,
-                Wrong::new("`authorization` cannot be of type `Basic`").hint("use `basic_auth`"),
-            );
-        } else if trimmed.is_empty() || trimmed.contains(char::is_whitespace) {
-            cx.error(&kind.at, "`type` must be one word such as `Bearer`");
-        }
-        trimmed.to_owned()
-    });
-    let credentials = cx.secret("credentials", raw.credentials, raw.credentials_file);
-    if !given {
-        cx.error(&raw.at, "`authorization` needs `credentials` or `credentials_file`");
-    }
-    Some(Authorization::Credentials { kind, credentials: credentials? })
 }
 
 /// Relabelling may make an address of anything, as for exporters that probe; without it a target is an address.
