@@ -28,7 +28,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, Args)]
 pub struct Daemon {
     /// Where the daemon's operators' listener is.
-    #[arg(long, global = true, alias = "url", value_name = "URL", default_value = "http://127.0.0.1:9096")]
+    #[arg(long, global = true, aliases = ["url", "address"], value_name = "URL", default_value = "http://127.0.0.1:9096")]
     server: String,
 }
 
@@ -73,6 +73,13 @@ impl Daemon {
         let (url, body) = (format!("{}{path}", self.server.trim_end_matches('/')), body.finish());
         let kind = "application/x-www-form-urlencoded";
         self.request(|client| client.post(url).header("content-type", kind).body(body))
+    }
+
+    /// What a GET answers, at a path that is not of our own API.
+    pub fn look(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
+        let mut written = form_urlencoded::Serializer::new(String::new());
+        let query = written.extend_pairs(query).finish();
+        self.request(|client| client.get(format!("{}{path}?{query}", self.server.trim_end_matches('/'))))
     }
 
     fn url(&self, path: &str) -> String {

@@ -19,6 +19,7 @@ mod run;
 mod schema;
 mod show;
 mod sink;
+mod targets;
 mod test;
 
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesArguments),
     /// Lists the sinks of a configuration, and tries one.
     Sink(sink::SinkArguments),
+    /// Lists who is scraped by a running daemon, and how that goes.
+    Targets(targets::TargetsArguments),
     /// Evaluates an expression over what a running daemon keeps, or over a page of metrics.
     Query(query::QueryArguments),
     /// Shows a rule's expression as a tree, with the value of each node in a running daemon.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Change(arguments) => change::change(arguments),
         Command::Deliveries(arguments) => deliveries::deliveries(arguments),
         Command::Sink(arguments) => sink::sink(arguments),
+        Command::Targets(arguments) => targets::targets(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Test(command) => test::test(command),

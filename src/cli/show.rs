@@ -4,6 +4,7 @@
 //! Out:  lines of text. What is not known is left out.
 
 mod deliveries;
+mod targets;
 mod values;
 
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 pub use deliveries::{deliveries, delivery};
+pub use targets::targets;
 pub use values::{explained, notes, value};
 
 /// A line for each event: `INC-1: acknowledged (ana said so)`.

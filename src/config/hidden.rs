@@ -8,7 +8,7 @@ use crate::config::tree::{Content, Node, Where};
 use crate::model::suggest;
 
 /// Keys whose values are never shown, wherever they stand.
-const SECRET_KEYS: [&str; 13] = [
+const SECRET_KEYS: [&str; 15] = [
     "settings",
     "password",
     "credentials",
@@ -17,6 +17,8 @@ const SECRET_KEYS: [&str; 13] = [
     "client_secret",
     "url",
     "proxy_url",
+    "proxy_connect_header",
+    "secrets",
     "token",
     "api_key",
     "key",

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Place, SecretSource};
 use crate::rules::Rule;
-use crate::scrape::{Authorization, Job};
+use crate::scrape::{Authorization, Discovery, Header, Job, ProxyBy, ProxySettings, TlsSettings};
 use crate::sinks::{Adapter, SinkSettings};
 
 use super::settings::Config;
@@ -90,16 +90,39 @@ pub fn changes(old: &Config, new: &mut Config) -> Changes {
 type Things = BTreeMap<String, String>;
 
 fn jobs(config: &Config) -> Things {
-    let secret = |authorization: &Authorization| match authorization {
-        Authorization::Basic { password, .. } => digest(password),
-        Authorization::Credentials { credentials, .. } => digest(credentials),
-    };
-    let about = |job: &Job| {
-        let found = job.discovery.iter().filter_map(|discovery| discovery.authorization());
-        let secrets: Vec<_> = job.authorization.iter().chain(found).map(secret).collect();
-        format!("{job:?} {secrets:?}")
-    };
+    let about = |job: &Job| format!("{job:?} {:?}", secrets(job).iter().map(digest).collect::<Vec<_>>());
     config.jobs.iter().map(|job| (job.name.clone(), about(job))).collect()
+}
+
+/// Those of the job itself, and those by which its providers of targets are asked.
+fn secrets(job: &Job) -> Vec<SecretSource> {
+    let mut secrets = Vec::new();
+    let mut gather = |authorization: Option<&Authorization>, tls, proxy, headers: &[Header]| {
+        secrets.extend(headers.iter().map(|header| header.value.clone()));
+        on_the_way(tls, proxy, &mut secrets);
+        match authorization {
+            Some(Authorization::Basic { password, .. }) => secrets.push(password.clone()),
+            Some(Authorization::Credentials { credentials, .. }) => secrets.push(credentials.clone()),
+            Some(Authorization::OAuth2(settings)) => {
+                on_the_way(&settings.tls, &settings.proxy, &mut secrets);
+                secrets.push(settings.client_secret.clone());
+            }
+            None => {}
+        }
+    };
+    gather(job.authorization.as_ref(), &job.tls, &job.proxy, &job.headers);
+    for asked in job.discovery.iter().filter_map(Discovery::requests) {
+        gather(asked.authorization.as_ref(), &asked.tls, &asked.proxy, &asked.headers);
+    }
+    secrets
+}
+
+fn on_the_way(tls: &TlsSettings, proxy: &ProxySettings, secrets: &mut Vec<SecretSource>) {
+    secrets.extend(tls.key.iter().cloned().map(SecretSource::Inline));
+    if let ProxyBy::Url { url, .. } = &proxy.by {
+        secrets.push(SecretSource::Inline(url.clone()));
+    }
+    secrets.extend(proxy.connect_headers.iter().map(|(_, value)| SecretSource::Inline(value.clone())));
 }
 
 fn groups(config: &Config) -> Things {

@@ -116,6 +116,32 @@ fn a_job_finds_targets_in_many_ways() {
 }
 
 #[test]
+fn who_knows_of_targets_is_reached_as_targets_are() {
+    let keys = "proxy_url: 'http://p:3128', no_proxy: h, http_headers: {X-Team: {values: [a]}}, \
+        oauth2: {client_id: a, client_secret: hunter2, token_url: 'http://c'}, tls_config: {min_version: TLS13}";
+    let text = format!(
+        "scrape_configs:\n- job_name: a\n  http_sd_configs: [{{url: 'http://h', {keys}}}]\n  \
+         kubernetes_sd_configs: [{{role: pod, api_server: 'https://k', {keys}}}]\n"
+    );
+    let config = good(&text);
+    for discovery in &config.jobs[0].discovery {
+        let requests = discovery.requests().expect("it asks over HTTP");
+        assert!(matches!(requests.authorization, Some(Authorization::OAuth2(_))), "{requests:?}");
+        assert!(
+            !requests.proxy.is_direct() && requests.tls.min_version == Some(crate::scrape::TlsVersion::Tls13)
+        );
+        assert_eq!(requests.headers[0].name, "X-Team");
+    }
+    for (from, to) in [("hunter2", "hunter3"), ("p:3128", "u:p@p:3128"), ("[a]", "[b]")] {
+        assert_eq!(
+            changes(&config, &mut good(&text.replace(from, to))).to_string(),
+            "1 job changed: a",
+            "{to}"
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_with_discovery_is_told_at_its_place() {
     bad(
         r#"
@@ -142,7 +168,7 @@ scrape_configs:
 4:67: an entry of `file_sd_configs` needs `files`
 6:15: this is not a URL of `http` or `https`
 6:44: `refresh_interval` must be longer than 0s
-7:9: one can authenticate in one way only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)
+7:9: one can authenticate in one way only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`)
 7:15: a URL with a user or a password in it shows them to everybody (hint: write them as `basic_auth`)
 9:18: `a..b` is not a name of DNS
 9:31: `srv` is not a kind of DNS record (hint: did you mean `SRV`?)
@@ -150,7 +176,7 @@ scrape_configs:
 11:28: `70000` is not a port
 13:16: `pods` is not a role (hint: did you mean `pod`?)
 14:63: `api_server` and `kubeconfig_file` are both given (hint: keep one of them)
-15:9: credentials and `tls_config` have no use without `api_server` (hint: name the `api_server` that they are for)
+15:9: credentials, TLS, headers and a proxy have no use without `api_server` (hint: name the `api_server` that they are for)
 16:37: role `service` looks at no object of the kind `node`
 16:68: there are two selectors for `service`
 16:84: a selector has no key `lable` (hint: did you mean `label`?)
@@ -224,23 +250,95 @@ fn a_prometheus_configuration_starts_with_one_warning_for_each_key_not_used() {
     let text = format!(
         "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['am:9093']}}]}}]}}\nremote_write: [{{url: 'http://x'}}]\n\
          storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{scrape_protocols: [PrometheusText0.0.4]}}\n{JOB}    \
-         enable_http2: true\n"
+         scrape_failure_log_file: f\n"
     );
     bad(
         &text,
         "1:1: warning: `alerting` is not used by Fogsignal\n2:1: warning: `remote_write` is not used by Fogsignal\n\
          3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `scrape_protocols` is not used by Fogsignal\n\
-         8:5: warning: `enable_http2` is not used by Fogsignal",
+         8:5: warning: `scrape_failure_log_file` is not used by Fogsignal",
     );
     assert!(try_load(&text).is_ok());
 }
 
 #[test]
+fn how_targets_are_reached_is_checked_at_its_place() {
+    let check =
+        |of_job: &str, expected: &str| bad(&format!("scrape_configs:\n- job_name: a\n{of_job}"), expected);
+    check("  proxy_url: nonsense\n", "3:14: `proxy_url` must be a URL such as `http://proxy.internal:3128`");
+    check("  no_proxy: a\n", "3:13: `no_proxy` needs `proxy_url`");
+    check(
+        "  proxy_url: http://me:hunter2@p:1\n  proxy_from_environment: true\n",
+        "4:27: `proxy_from_environment` and `proxy_url` are both given (hint: keep one of them)",
+    );
+    check(
+        "  proxy_from_environment: true\n  no_proxy: a\n",
+        "4:13: `no_proxy` is given beside `proxy_from_environment` (hint: set `NO_PROXY` in the environment)",
+    );
+    check(
+        "  proxy_connect_header: {'a b': [c]}\n",
+        "3:26: `proxy_connect_header` needs `proxy_url` or `proxy_from_environment`\n\
+         3:26: `a b` is not the name of a header",
+    );
+    check(
+        "  http_headers: {Host: {values: [a]}}\n",
+        "3:18: the header `Host` is set by other means (hint: for credentials use `authorization`, `basic_auth` or \
+         `oauth2`)",
+    );
+    check(
+        "  tls_config: {min_version: TLS13, max_version: TLS12}\n",
+        "3:49: `max_version` is older than `min_version`",
+    );
+    check(
+        "  tls_config: {min_version: TLS10}\n",
+        "3:29: `TLS10` is not spoken any more (hint: use `TLS12` or `TLS13`)",
+    );
+    check(
+        "  tls_config: {max_version: 2}\n",
+        "3:29: `2` is not a version of TLS (hint: use `TLS12` or `TLS13`)",
+    );
+    check(
+        "  tls_config: {ca: a, ca_file: b}\n",
+        "3:32: `ca` and `ca_file` are both given (hint: keep one of them)",
+    );
+    check("  tls_config: {cert: a}\n", "3:22: `cert` needs `key` or `key_file`");
+    check("  tls_config: {key: a}\n", "3:21: `key` needs `cert` or `cert_file`");
+    check(
+        "  proxy_url: http://p:1\n  tls_config: {server_name: a}\n",
+        "4:29: `server_name` cannot be used with a proxy (hint: list the target under that name)",
+    );
+    check(
+        "  oauth2: {client_id: a}\n",
+        "3:11: `oauth2` needs `client_secret` or `client_secret_file`\n3:11: `oauth2` needs `token_url`",
+    );
+    check(
+        "  oauth2: {client_id: a, client_secret: b, token_url: c}\n",
+        "3:55: `token_url` must be a URL such as `https://login.example.com/token`",
+    );
+    check(
+        "  oauth2: {client_id: a, client_secret: b, token_url: 'http://c'}\n  authorization: {credentials: d}\n",
+        "2:3: a job can authenticate in one way only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and \
+         `bearer_token`)",
+    );
+}
+
+#[test]
+fn gzip_is_asked_for_as_global_says_where_a_job_says_nothing() {
+    let jobs = "scrape_configs: [{job_name: a}, {job_name: b, enable_compression: true}]";
+    let asked = |text: &str| {
+        let (config, _) = try_load(text).expect("good");
+        config.jobs.iter().map(|job| job.enable_compression).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(jobs), [true, true]);
+    assert_eq!(asked(&format!("global: {{enable_compression: false}}\n{jobs}")), [false, true]);
+}
+
+#[test]
 fn what_is_not_supported_yet_is_said_by_name() {
     bad(
-        "scrape_configs:\n  - {job_name: a, consul_sd_configs: [{server: x}]}\n  - {job_name: b, oauth2: {}}\n",
+        "scrape_configs:\n  - {job_name: a, consul_sd_configs: [{server: x}]}\n  - {job_name: b, oauth2: {client_id: a, client_secret: b, token_url: 'http://c', grant_type: d}}\n",
         "2:19: service discovery through `consul_sd_configs` is not supported yet (hint: list the targets in \
-         `static_configs`)\n3:19: `oauth2` is not supported yet (hint: use `authorization` with `credentials_file`)",
+         `static_configs`)\n3:83: `grant_type` is not supported yet (hint: leave it out; client credentials are sent)",
     );
     bad(
         "status_page: {listen: ':9097'}\nincidents: {publish: {approvers: [ana]}, language: de}\n",
@@ -288,7 +386,7 @@ fn a_secret_and_its_file_exclude_each_other() {
          \x20 - {job_name: b, authorization: {credentials: hunter2, credentials_file: p}, basic_auth: {}}\n\
          \x20 - {job_name: c, authorization: {type: Basic}}\n",
         "2:79: `password` and `password_file` are both given (hint: keep one of them)\n3:5: a job can authenticate in one way \
-         only (hint: keep one of `basic_auth`, `authorization` and `bearer_token`)\n4:34: `authorization` needs \
+         only (hint: keep one of `basic_auth`, `authorization`, `oauth2` and `bearer_token`)\n4:34: `authorization` needs \
          `credentials` or `credentials_file`\n4:41: `authorization` cannot be of type `Basic` (hint: use `basic_auth`)",
     );
     let (config, problems) =
@@ -627,7 +725,7 @@ fn every_example_in_the_manual_loads() {
         manual.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(5 < blocks.len());
     for block in blocks {
-        let secrets = ["crm-token", "status-url", "status-secret", "ops-url"];
+        let secrets = ["crm-token", "crm-client", "status-url", "status-secret", "ops-url"];
         let tracker = "adapter: acme-tracker\nsettings: {project: {required: true}, token: {secret: true}}\n\
                        operations: {page: {url: 'https://tracker.example/{{ settings.project }}'}}\n";
         let files = Memory::default().with("/etc/f.yml", block).with("/etc/acme-tracker.yml", tracker);

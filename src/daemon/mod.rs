@@ -11,6 +11,7 @@
 
 mod checkpoint;
 mod clock;
+mod descriptors;
 mod emergency;
 mod failures;
 mod inbox;

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Sources};
+use crate::daemon::descriptors;
 use crate::daemon::{Daemon, SystemClock};
 use crate::server::ReloadHandle;
 
@@ -20,6 +21,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// # Errors
 /// Where the daemon cannot start.
 pub async fn run(config: Config, sources: Sources) -> anyhow::Result<ExitCode> {
+    descriptors::raise();
     let mut hangup = listen_for(SignalKind::hangup())?;
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;

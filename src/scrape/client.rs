@@ -1,7 +1,7 @@
-//! HTTP clients as a job's `tls_config` asks for them.
+//! HTTP clients as a job's `tls_config` and its proxy ask for them.
 //!
-//! In:   TLS settings, and the files that they name.
-//! Out:  a client that keeps connections alive, follows no redirect and uses no proxy.
+//! In:   TLS settings and a proxy, and the files that they name.
+//! Out:  a client that keeps connections alive, follows no redirect and uses no other proxy.
 //! Not:  no request is made here.
 //!
 //! The files are looked at before each scrape over TLS; where one changed, a new client is built. So certificates
@@ -15,7 +15,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, Identity, redirect, retry};
 use sha2::{Digest, Sha256};
 
-use crate::scrape::{ScrapeError, TlsSettings};
+use crate::scrape::{ProxySettings, ScrapeError, TlsSettings, TlsVersion};
 
 /// Connections that are idle for longer than this are closed, as in Prometheus.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -30,6 +30,15 @@ pub(super) enum Way {
     Tls,
     /// TLS to this host, as if it were called `server_name`.
     TlsTo(String),
+}
+
+impl From<TlsVersion> for reqwest::tls::Version {
+    fn from(version: TlsVersion) -> Self {
+        match version {
+            TlsVersion::Tls12 => Self::TLS_1_2,
+            TlsVersion::Tls13 => Self::TLS_1_3,
+        }
+    }
 }
 
 /// A client, and which files it was built from.
@@ -60,6 +69,7 @@ struct Files {
 pub(super) fn build(
     way: &Way,
     tls: &TlsSettings,
+    proxy: &ProxySettings,
     compression: bool,
     known: Option<Built>,
 ) -> Result<Built, ScrapeError> {
@@ -72,7 +82,10 @@ pub(super) fn build(
         .gzip(compression)
         .pool_idle_timeout(IDLE_TIMEOUT);
     let fault = |what| move |source| ScrapeError::Tls { what, source: Some(source) };
-    if *way == Way::Plain {
+    for proxy in proxy.proxies()? {
+        builder = builder.proxy(proxy);
+    }
+    if *way == Way::Plain && proxy.is_direct() {
         // No authority is asked for, so none is read.
         let client = builder.tls_certs_only([]).build().map_err(fault("no client can be made"))?;
         return Ok(Built { client, files: None });
@@ -84,7 +97,11 @@ pub(super) fn build(
         return Ok(known);
     }
     if let Some(pem) = &files.authorities {
-        let bad = "`ca_file` holds no usable certificate";
+        let bad = if tls.ca.is_some() {
+            "`ca` holds no usable certificate"
+        } else {
+            "`ca_file` holds no usable certificate"
+        };
         let authorities = Certificate::from_pem_bundle(pem).map_err(fault(bad))?;
         if authorities.is_empty() {
             return Err(ScrapeError::Tls { what: bad, source: None });
@@ -104,6 +121,12 @@ pub(super) fn build(
             return Err(ScrapeError::Tls { what, source: None });
         }
     }
+    if let Some(version) = tls.min_version {
+        builder = builder.tls_version_min(version.into());
+    }
+    if let Some(version) = tls.max_version {
+        builder = builder.tls_version_max(version.into());
+    }
     if tls.insecure_skip_verify {
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
@@ -116,10 +139,12 @@ pub(super) fn build(
 
 impl Files {
     fn read(tls: &TlsSettings) -> Result<Self, ScrapeError> {
+        let inline = |pem: &str| Some(pem.as_bytes().to_vec());
         Ok(Self {
-            authorities: read("`ca_file`", tls.ca_file.as_deref())?,
-            certificate: read("`cert_file`", tls.cert_file.as_deref())?,
-            key: read("`key_file`", tls.key_file.as_deref())?,
+            authorities: read("`ca_file`", tls.ca_file.as_deref())?.or_else(|| inline(tls.ca.as_deref()?)),
+            certificate: read("`cert_file`", tls.cert_file.as_deref())?
+                .or_else(|| inline(tls.cert.as_deref()?)),
+            key: read("`key_file`", tls.key_file.as_deref())?.or_else(|| inline(tls.key.as_ref()?.expose())),
         })
     }
 

@@ -16,6 +16,9 @@ pub enum ScrapeError {
     /// There was no connection, or no answer on it.
     #[error("it cannot be asked")]
     Ask(#[source] reqwest::Error),
+    /// No file descriptor is left.
+    #[error("no file descriptor is left for a connection (hint: raise `LimitNOFILE` or `ulimit -n`)")]
+    NoDescriptor,
     /// The answer ended before its end.
     #[error("the answer broke off")]
     BrokenOff(#[source] reqwest::Error),
@@ -66,6 +69,18 @@ pub enum ScrapeError {
         #[source]
         source: Option<reqwest::Error>,
     },
+    /// The proxy cannot be used.
+    #[error("the proxy cannot be used: {0}")]
+    Proxy(&'static str),
+    /// Where tokens are given, nobody answers.
+    #[error("`oauth2` gets no token")]
+    Token(#[source] reqwest::Error),
+    /// Where tokens are given, none is.
+    #[error("`oauth2` gets no token: `token_url` answers {0}")]
+    TokenStatus(StatusCode),
+    /// Where tokens are given, something else is.
+    #[error("`oauth2` gets no token from `token_url`: {0}")]
+    TokenAnswer(&'static str),
     /// The process is ending.
     #[error("it was stopped")]
     Stopped(#[source] std::io::Error),

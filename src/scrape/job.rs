@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::model::SecretSource;
-use crate::scrape::Discovery;
+use crate::model::{Secret, SecretSource};
+use crate::scrape::{Discovery, OAuth2, ProxySettings};
 
 /// A job: targets that are scraped in the same way.
 #[derive(Debug, Clone)]
@@ -32,6 +32,10 @@ pub struct Job {
     pub authorization: Option<Authorization>,
     /// TLS.
     pub tls: TlsSettings,
+    /// The proxy on the way to the targets.
+    pub proxy: ProxySettings,
+    /// Headers that are sent along.
+    pub headers: Vec<Header>,
     /// Whether gzip is asked for.
     pub enable_compression: bool,
     /// Whether an answer that points elsewhere is followed.
@@ -59,7 +63,13 @@ impl Job {
 
     /// Whether connections of the one are good for the other.
     pub(super) fn connects_as(&self, other: &Self) -> bool {
-        (&self.tls, self.enable_compression) == (&other.tls, other.enable_compression)
+        let tokens = |job: &Self| match &job.authorization {
+            Some(Authorization::OAuth2(settings)) => Some(settings.clone()),
+            _ => None,
+        };
+        (&self.tls, &self.proxy, self.enable_compression)
+            == (&other.tls, &other.proxy, other.enable_compression)
+            && tokens(self) == tokens(other)
     }
 }
 
@@ -89,11 +99,28 @@ pub enum Authorization {
         /// The credentials.
         credentials: SecretSource,
     },
+    /// `oauth2`
+    OAuth2(Box<OAuth2>),
+}
+
+/// One value of `http_headers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The header's name.
+    pub name: String,
+    /// Its value; no value is shown, whether it was called a secret or not.
+    pub value: SecretSource,
 }
 
 /// `tls_config`
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsSettings {
+    /// The authorities to trust instead of the system's, as PEM.
+    pub ca: Option<String>,
+    /// Our certificate, as PEM.
+    pub cert: Option<String>,
+    /// Our key, as PEM.
+    pub key: Option<Secret>,
     /// The authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Our certificate; with `key_file`.
@@ -104,6 +131,19 @@ pub struct TlsSettings {
     pub server_name: Option<String>,
     /// Whether any certificate will do.
     pub insecure_skip_verify: bool,
+    /// The oldest version that is spoken.
+    pub min_version: Option<TlsVersion>,
+    /// The newest version that is spoken.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS that we speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
 }
 
 /// What a page may not exceed; `None` is no limit. A page that does fails as a whole.

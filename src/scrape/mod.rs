@@ -14,10 +14,13 @@ mod fetch;
 pub mod formats;
 mod job;
 mod memory;
+mod oauth2;
 mod page;
+mod proxy;
 mod relabel;
 mod schedule;
 mod scraper;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod wants;
@@ -25,15 +28,19 @@ mod wants;
 pub use discovery::{
     DiscoveredTarget, Discovery, DiscoveryFigures, DiscoveryView, DnsDiscovery, DnsRecord, FileDiscovery,
     HttpDiscovery, JobFigures, KubernetesApi, KubernetesDiscovery, KubernetesNamespaces, KubernetesRole,
-    KubernetesSelector, MechanismFigures, OverLimit, RequestSettings, Target, TargetError, TargetErrors,
-    TargetFate, TargetFault, resolve_targets,
+    KubernetesSelector, Listed, MechanismFigures, OverLimit, RequestSettings, Target, TargetError,
+    TargetErrors, TargetFate, TargetFault, resolve_targets,
 };
 pub use error::ScrapeError;
 pub use formats::{
     Counted, Family, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, TextFormat, decode,
     metadata, parse_text, parse_text_as,
 };
-pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
+pub use job::{
+    Authorization, Header, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings, TlsVersion,
+};
+pub use oauth2::OAuth2;
+pub use proxy::{ProxyBy, ProxySettings};
 pub use relabel::relabel;
 pub use scraper::{ScrapeEvent, Scraper, Wanted};
 pub use wants::Wants;

@@ -39,6 +39,8 @@ pub(super) struct Read {
     pub(super) scraped: u64,
     /// Those left after metric relabelling.
     pub(super) post_relabel: u64,
+    /// Those whose line was read by memory.
+    pub(super) remembered: u64,
     /// Samples of a series that the page already had, which were left out; and one such series.
     pub(super) duplicates: u64,
     pub(super) duplicate: Option<Labels>,
@@ -106,6 +108,7 @@ impl<'a> Reader<'a> {
                 Some(Expected::Known(known, series, family)) => {
                     if let Some(reading) = lines.take_known(series, family)? {
                         let times = self.memory.note(known);
+                        self.read.remembered += 1;
                         self.take_known(known, times, reading.value, reading.timestamp_ms);
                         continue;
                     }
@@ -116,6 +119,7 @@ impl<'a> Reader<'a> {
                         && lines.take_known(series, family)?.is_some()
                     {
                         self.memory.pass(passed);
+                        self.read.remembered += 1;
                         self.count(passed.is_dropped());
                         continue;
                     }

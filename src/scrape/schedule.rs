@@ -30,10 +30,21 @@ impl Rhythm {
     }
 }
 
+/// Where a target stands.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    rhythm: Rhythm,
+    next: Timestamp,
+    /// The beat of its last scrape.
+    taken: Option<Timestamp>,
+    /// Whether its last beat was passed over.
+    passed: bool,
+}
+
 /// The schedule of all targets.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    rhythms: BTreeMap<TargetKey, (Rhythm, Timestamp)>,
+    turns: BTreeMap<TargetKey, Turn>,
     due: BTreeSet<(Timestamp, TargetKey)>,
     asked_last: Option<Timestamp>,
 }
@@ -41,27 +52,27 @@ pub(super) struct Schedule {
 impl Schedule {
     /// Adds a target, or changes its rhythm; one that keeps its rhythm keeps its turn.
     pub(super) fn set(&mut self, key: &TargetKey, rhythm: Rhythm, now: Timestamp) {
-        match self.rhythms.get(key) {
-            Some((known, _)) if *known == rhythm => return,
-            Some((_, next)) => drop(self.due.remove(&(*next, key.clone()))),
+        match self.turns.get(key) {
+            Some(known) if known.rhythm == rhythm => return,
+            Some(known) => drop(self.due.remove(&(known.next, key.clone()))),
             None => {}
         }
         let next = rhythm.next(now);
-        self.rhythms.insert(key.clone(), (rhythm, next));
+        self.turns.insert(key.clone(), Turn { rhythm, next, taken: None, passed: false });
         self.due.insert((next, key.clone()));
     }
 
     /// Takes a target out.
     pub(super) fn remove(&mut self, key: &TargetKey) {
-        if let Some((_, next)) = self.rhythms.remove(key) {
-            self.due.remove(&(next, key.clone()));
+        if let Some(turn) = self.turns.remove(key) {
+            self.due.remove(&(turn.next, key.clone()));
         }
     }
 
     /// How many targets there are, and how many turns wait.
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        (self.rhythms.len(), self.due.len())
+        (self.turns.len(), self.due.len())
     }
 
     /// When somebody is due next.
@@ -69,8 +80,9 @@ impl Schedule {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Who is due, with the beat that they are due for, and puts each on its next beat. Beats that were missed
-    /// are not made up for.
+    /// Who is due, the longest waiting first, with the beat that they are due for, and puts each on its next beat.
+    /// Beats that were missed are not made up for: after the clock was set ahead, or the machine slept, nobody is
+    /// asked at once and again on the beat that follows, nor all of them in the same moment.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<(TargetKey, Timestamp)> {
         if self.asked_last.replace(now).is_some_and(|last| now < last) {
             self.start_over(now);
@@ -80,21 +92,35 @@ impl Schedule {
             && *at <= now
             && let Some((at, key)) = self.due.pop_first()
         {
-            if let Some((rhythm, next)) = self.rhythms.get_mut(&key) {
-                *next = rhythm.next(now + Duration::from_millis(1));
-                self.due.insert((*next, key.clone()));
+            let Some(turn) = self.turns.get_mut(&key) else { continue };
+            // Not twice in a row: a wheel that is always late turns all the same.
+            turn.passed = turn.rhythm.interval <= now.since(at) && !turn.passed;
+            if turn.passed {
+                turn.next = turn.rhythm.next(now);
+                self.due.insert((turn.next, key));
+                continue;
             }
+            turn.taken = Some(at);
+            turn.next = turn.rhythm.next(now + Duration::from_millis(1));
+            self.due.insert((turn.next, key.clone()));
             taken.push((key, at));
         }
         taken
     }
 
-    /// The clock was set back: nobody shall wait until it is where it was.
+    /// The clock was set back: nobody shall wait until it is where it was. A beat that comes a second time because
+    /// it was set back a little is left out.
     fn start_over(&mut self, now: Timestamp) {
         self.due.clear();
-        for (key, (rhythm, next)) in &mut self.rhythms {
-            *next = rhythm.next(now);
-            self.due.insert((*next, key.clone()));
+        for (key, turn) in &mut self.turns {
+            let interval = turn.rhythm.interval;
+            turn.next = turn.rhythm.next(now);
+            turn.passed = false;
+            if let Some(taken) = turn.taken.filter(|taken| turn.next <= *taken && taken.since(now) < interval)
+            {
+                turn.next = taken + interval;
+            }
+            self.due.insert((turn.next, key.clone()));
         }
     }
 }
@@ -134,10 +160,16 @@ mod tests {
         schedule.set(&key("a"), rhythm(10, 3), at(100));
         assert_eq!(schedule.next(), Some(at(103)));
         assert_eq!(schedule.take_due(at(102)), []);
-        assert_eq!(schedule.take_due(at(128)), [(key("a"), at(103))]);
+        assert_eq!(schedule.take_due(at(112)), [(key("a"), at(103))]);
+        assert_eq!(schedule.next(), Some(at(113)));
+        // Past a whole beat: the next one is not far.
+        assert_eq!(schedule.take_due(at(123)), [(key("a"), at(123))]);
         assert_eq!(schedule.next(), Some(at(133)));
-        assert_eq!(schedule.take_due(at(133)), [(key("a"), at(133))]);
-        assert_eq!(schedule.next(), Some(at(143)));
+        assert_eq!(schedule.take_due(at(3755)), []);
+        assert_eq!(schedule.next(), Some(at(3763)));
+        // Late again: it is taken, or it never would be.
+        assert_eq!(schedule.take_due(at(3781)), [(key("a"), at(3763))]);
+        assert_eq!(schedule.next(), Some(at(3783)));
     }
 
     #[test]
@@ -162,5 +194,73 @@ mod tests {
         assert_eq!(schedule.take_due(at(1003)).len(), 1);
         assert_eq!(schedule.take_due(at(500)), []);
         assert_eq!(schedule.next(), Some(at(503)));
+    }
+
+    /// Turns the wheel each half second of real time from `from`, while the clock is set by `jumps` (after so many
+    /// half seconds, to that many milliseconds ahead); the real times and beats of each target's scrapes.
+    fn lived(
+        targets: usize,
+        halves: u64,
+        jumps: &[(u64, i64)],
+    ) -> BTreeMap<TargetKey, Vec<(i64, Timestamp)>> {
+        let mut schedule = Schedule::default();
+        let start = at(1_000_000);
+        for n in 0..targets {
+            let offset = Duration::from_millis(n as u64 * 15_000 / targets as u64);
+            schedule.set(
+                &key(&format!("{n:03}")),
+                Rhythm { interval: Duration::from_secs(15), offset },
+                start,
+            );
+        }
+        let (mut ahead, mut lived) = (0, BTreeMap::<_, Vec<_>>::new());
+        for half in 0..halves {
+            ahead += jumps.iter().filter(|(when, _)| *when == half).map(|(_, by)| by).sum::<i64>();
+            let real = half as i64 * 500;
+            for (key, beat) in schedule.take_due(Timestamp::from_millis(start.as_millis() + real + ahead)) {
+                lived.entry(key).or_default().push((real, beat));
+            }
+        }
+        lived
+    }
+
+    #[test]
+    fn jumps_of_the_clock_lose_no_turn_and_make_none_twice() {
+        let hour = 3_600_000;
+        // How often in real time a target of 15 s is asked at the least and at the most.
+        let check = |jumps: &[(u64, i64)], shortest: i64, longest: i64| {
+            let lived = lived(60, 240, jumps);
+            assert_eq!(lived.len(), 60);
+            for (key, scrapes) in lived {
+                for pair in scrapes.windows(2) {
+                    let gap = pair[1].0 - pair[0].0;
+                    assert!((shortest..=longest).contains(&gap), "{jumps:?} {key}: {scrapes:?}");
+                    assert_ne!(pair[0].1, pair[1].1, "{jumps:?} {key} has a beat twice");
+                }
+                let phase = scrapes[0].1.as_millis().rem_euclid(15_000);
+                assert!(scrapes.iter().all(|(_, beat)| beat.as_millis().rem_euclid(15_000) == phase));
+            }
+        };
+        check(&[], 14_500, 15_500);
+        // A beat that the jump went over is lost with it; the next one is at most an interval away.
+        check(&[(100, hour)], 14_500, 30_500);
+        check(&[(100, -hour)], 14_500, 30_500);
+        check(&[(100, hour + 7_000)], 500, 30_500);
+        check(&[(100, -hour - 7_000)], 500, 30_500);
+        check(&[(100, -1_000)], 14_500, 16_500);
+        check(&[(100, 1_000)], 13_500, 15_500);
+        check(&[(60, -400), (90, 300), (120, -3_000), (150, 2_000)], 12_500, 18_500);
+    }
+
+    #[test]
+    fn after_a_long_sleep_turns_stay_spread() {
+        let mut schedule = Schedule::default();
+        for n in 0..150 {
+            schedule.set(&key(&format!("{n}")), rhythm(15, n % 15), at(1000));
+        }
+        assert_eq!(schedule.take_due(at(9_000)).len(), 10, "those whose beat this is");
+        for second in 9_001..9_015 {
+            assert_eq!(schedule.take_due(at(second)).len(), 10);
+        }
     }
 }

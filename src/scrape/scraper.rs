@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc::{self, Sender, UnboundedSender};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -20,7 +21,7 @@ use tracing::{info, warn};
 
 use crate::model::{Clock, Labels, TargetKey, Timestamp, format_duration};
 use crate::scrape::discovery::{Finder, Orders, Plan, prepare};
-use crate::scrape::fetch::Fetcher;
+use crate::scrape::fetch::{Fetched, Fetcher, Shortages};
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
 use crate::scrape::schedule::{Rhythm, Schedule};
@@ -32,6 +33,8 @@ pub type Wanted = Arc<dyn Wants>;
 
 /// A scrape that begins this little late has its due time as the time of its samples, so that they lie evenly.
 const ALIGNED_WITHIN: Duration = Duration::from_millis(2);
+/// The clock may be set back while the wheel rests, so it looks at it this often.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// A page larger than this is read where it keeps no other task waiting.
 const LARGE_PAGE_BYTES: usize = 256 << 10;
 
@@ -80,6 +83,7 @@ impl Scraper {
             slots: BTreeMap::new(),
             demand: Demand { number: 0, wanted: wanted.clone() },
             announced: None,
+            shortages: Shortages::default(),
         };
         // The receiver is at hand, so this cannot fail.
         let _ = orders.send(Orders { jobs, wanted });
@@ -135,6 +139,7 @@ struct Slot {
 struct State {
     memory: Memory,
     fails: bool,
+    clock_is_off: bool,
     has_duplicates: bool,
 }
 
@@ -147,6 +152,7 @@ struct Wheel<C> {
     demand: Demand,
     /// The order whose targets were last announced.
     announced: Option<u64>,
+    shortages: Shortages,
 }
 
 impl<C: Clock> Wheel<C> {
@@ -217,14 +223,15 @@ impl<C: Clock> Wheel<C> {
         fetchers: &mut BTreeMap<String, Arc<Fetcher>>,
         now: Timestamp,
     ) -> Slot {
+        let new = || Arc::new(Fetcher::new(target.job.clone(), self.shortages.clone()));
         let fetcher = fetchers
             .entry(target.job.name.clone())
             .and_modify(|known| {
                 if !known.serves(&target.job) {
-                    *known = Arc::new(Fetcher::new(target.job.clone()));
+                    *known = new();
                 }
             })
-            .or_insert_with(|| Arc::new(Fetcher::new(target.job.clone())))
+            .or_insert_with(new)
             .clone();
         self.schedule.set(&target.key, Rhythm { interval: target.interval, offset: target.offset() }, now);
         match known {
@@ -275,9 +282,23 @@ impl Slot {
 /// Waits for a time, or for ever where there is none.
 pub(super) async fn wait<C: Clock>(clock: &C, next: Option<Timestamp>) {
     match next {
-        Some(at) => clock.sleep_until(at).await,
+        Some(at) => clock.sleep(at.since(clock.now()).min(LOOK_AGAIN_AFTER)).await,
         None => std::future::pending().await,
     }
+}
+
+/// By how much a clock is ahead that said `date` between `begun` and `ended` of ours; below zero where it is behind.
+/// What the way there and the whole seconds of `date` explain does not count. `None` where our own clock was set
+/// meanwhile, as `took` shows.
+pub(super) fn ahead_ms(date: Timestamp, begun: Timestamp, ended: Timestamp, took: Duration) -> Option<i64> {
+    let own = ended.as_millis() - begun.as_millis();
+    let took = i64::try_from(took.as_millis()).ok()?;
+    if 1000 < own.abs_diff(took) {
+        return None;
+    }
+    let (earliest, latest) =
+        (date.as_millis() - ended.as_millis(), date.as_millis() + 999 - begun.as_millis());
+    Some(if 0 < earliest { earliest } else { latest.min(0) })
 }
 
 /// One scrape of one target.
@@ -291,14 +312,19 @@ struct Scrape<C> {
 
 impl<C: Clock> Scrape<C> {
     async fn run(self, mut state: OwnedMutexGuard<State>, pages: Sender<ScrapeEvent>) {
-        let begun = self.clock.now();
-        let body = self.fetch(begun).await;
-        let body_bytes = body.as_ref().map_or(0, |body| body.len() as u64);
-        let (read, outcome) = match body {
-            Ok(body) => self.read(body, &mut state.memory).await,
+        let (begun, steady) = (self.clock.now(), self.clock.steady());
+        let answer = self.fetch().await;
+        let took = self.clock.steady().saturating_sub(steady);
+        let body_bytes = answer.as_ref().map_or(0, |answer| answer.body.len() as u64);
+        let date = answer.as_ref().ok().and_then(|answer| answer.date);
+        let clock_ahead_ms = date.and_then(|date| ahead_ms(date, begun, self.clock.now(), took));
+        let (read, outcome) = match answer {
+            Ok(answer) => self.read(answer.body, &mut state.memory).await,
             Err(error) => (Read::default(), Err(error)),
         };
         self.say(&mut state, &read, &outcome);
+        self.say_clock(&mut state, clock_ahead_ms);
+        let wanted = read.samples.values.len() as u64;
         let page = Page {
             target: self.target.key.clone(),
             identity: self.target.identity.clone(),
@@ -306,29 +332,32 @@ impl<C: Clock> Scrape<C> {
             interval: self.target.interval,
             samples: outcome.map(|()| read.samples).map_err(|error| error.whole()),
             report: ScrapeReport {
-                duration: self.clock.now().since(begun),
+                duration: self.clock.steady().saturating_sub(steady),
                 scraped: read.scraped,
                 post_relabel: read.post_relabel,
                 body_bytes,
+                wanted,
+                remembered: read.remembered,
+                clock_ahead_ms,
             },
         };
         // It fails only when nobody listens any more. The state stays locked until the page is taken.
         let _ = pages.send(ScrapeEvent::Page(page)).await;
     }
 
-    async fn fetch(&self, begun: Timestamp) -> Result<Vec<u8>, ScrapeError> {
+    async fn fetch(&self) -> Result<Fetched, ScrapeError> {
         if let Some(OverLimit { found, limit }) = self.target.over_limit {
             return Err(ScrapeError::TooManyTargets { found, limit });
         }
         let timeout = self.target.timeout;
         tokio::select! {
             biased;
-            body = self.fetcher.fetch(&self.target) => body,
-            () = self.clock.sleep_until(begun + timeout) => Err(ScrapeError::Timeout(format_duration(timeout))),
+            answer = self.fetcher.fetch(&self.target) => answer,
+            () = self.clock.sleep(timeout) => Err(ScrapeError::Timeout(format_duration(timeout))),
         }
     }
 
-    async fn read(&self, body: Vec<u8>, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
+    async fn read(&self, body: Bytes, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
         let (target, demand, is_large) =
             (self.target.clone(), self.demand.clone(), LARGE_PAGE_BYTES <= body.len());
         let mut lent = std::mem::take(memory);
@@ -347,6 +376,19 @@ impl<C: Clock> Scrape<C> {
         };
         *memory = lent;
         answer
+    }
+
+    /// Names a target whose clock is off, once until it is right again.
+    fn say_clock(&self, state: &mut State, ahead_ms: Option<i64>) {
+        let Some(ahead_ms) = ahead_ms else { return };
+        let report = ScrapeReport { clock_ahead_ms: Some(ahead_ms), ..ScrapeReport::default() };
+        let (target, is_off) = (&self.target.key, report.clock_is_off());
+        if is_off && !state.clock_is_off {
+            warn!(%target, ahead_seconds = ahead_ms as f64 / 1000.0, "the target's clock is off, or ours is");
+        } else if state.clock_is_off && !is_off {
+            info!(%target, "the target's clock is right again");
+        }
+        state.clock_is_off = is_off;
     }
 
     /// Tells operators what changed; what stays as it was is in the pages.

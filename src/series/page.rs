@@ -81,4 +81,21 @@ pub struct ScrapeReport {
     pub post_relabel: u64,
     /// Bytes of the page after decompression (`scrape_body_size_bytes`).
     pub body_bytes: u64,
+    /// Samples of the page that some rule wants.
+    pub wanted: u64,
+    /// Samples that the memory of the last page knew, so that nothing of them but the value was read.
+    pub remembered: u64,
+    /// By how many milliseconds the target's clock is ahead of ours; below zero where it is behind, `None` where its
+    /// answer does not say its time.
+    pub clock_ahead_ms: Option<i64>,
+}
+
+/// Clocks that are kept by NTP are closer than this.
+const CLOCK_TOLERANCE_MS: u64 = 5000;
+
+impl ScrapeReport {
+    /// Whether the target's clock and ours differ by more than clocks that are kept do.
+    pub fn clock_is_off(&self) -> bool {
+        self.clock_ahead_ms.is_some_and(|ahead| CLOCK_TOLERANCE_MS < ahead.unsigned_abs())
+    }
 }

@@ -39,7 +39,7 @@ pub struct Face<J, C> {
     pub reload: ReloadHandle,
     /// The running sinks.
     pub outbox: OutboxView,
-    /// How discovery of targets goes.
+    /// Who is scraped, and how discovery of targets goes.
     pub discovery: DiscoveryView,
     /// The way into the pipeline.
     pub inbox: mpsc::Sender<Inbound>,
@@ -114,6 +114,8 @@ fn as_prometheus<J: Journal, C: Clock>() -> Router<Arc<Face<J, C>>> {
         .route("/api/v1/query_range", query_range)
         .route("/api/v1/rules", rules)
         .route("/api/v1/alerts", alerts)
+        .route("/api/v1/targets", get(prometheus::targets::<J, C>))
+        .route("/api/v1/scrape_pools", get(prometheus::scrape_pools::<J, C>))
 }
 
 async fn not_found(uri: Uri) -> impl IntoResponse {

@@ -104,6 +104,10 @@ fn targets(figures: &mut Figures, house: &House) {
         let count = house.window.targets().filter(|target| view::health(target) == health).count();
         family.labelled([("health", health)], count as f64);
     }
+    let off = house.window.targets().filter(|target| target.report.clock_is_off()).count();
+    figures
+        .gauge("fogsignal_targets_clock_off", "Targets whose clock is more than 5 s away from ours")
+        .value(off as f64);
 }
 
 fn of_discovery<J: Journal, C: Clock>(figures: &mut Figures, face: &Face<J, C>) {

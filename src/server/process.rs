@@ -19,6 +19,12 @@ pub struct ProcessFigures {
 /// (`USER_HZ`, see proc(5)).
 const TICKS_A_SECOND: f64 = 100.0;
 
+/// What this machine calls itself; `None` where that is not known.
+pub fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Reads the figures from `/proc`; `None` where there is none.
 pub fn read() -> Option<ProcessFigures> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;

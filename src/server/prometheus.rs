@@ -1,4 +1,4 @@
-//! `/api/v1/*`: queries, rules and alerts in the shapes of Prometheus's API, for what is made to read that.
+//! `/api/v1/*`: queries, rules, alerts and targets in the shapes of Prometheus's API, for what is made to read that.
 //!
 //! In:   requests with parameters in the query or in a form.
 //! Out:  `{"status", "data", …}`, or `{"status", "errorType", "error"}`.
@@ -9,6 +9,7 @@ mod explain;
 mod parameters;
 mod query;
 mod rules;
+mod targets;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -20,6 +21,7 @@ pub use explain::{explain, offline};
 pub use parameters::{length, moment};
 pub use query::{Queries, query, query_range};
 pub use rules::{alerts, rules};
+pub use targets::{scrape_pools, targets};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,4 +19,5 @@ mod rule_packs;
 mod scenarios;
 mod seed;
 mod support;
+mod targets;
 mod told;

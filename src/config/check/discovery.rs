@@ -6,17 +6,17 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::config::raw::{
-    At, Length, RawAuthorization, RawBasicAuth, RawDnsSd, RawFileSd, RawHttpSd, RawJob, RawKubernetesSd,
-    RawTls, Wrong,
+    At, Entries, Length, RawDnsSd, RawFileSd, RawHeader, RawHttpSd, RawJob, RawKubernetesSd, RawTls, Wrong,
 };
 use crate::config::tree::Where;
-use crate::model::{Secret, glob};
+use crate::model::glob;
 use crate::scrape::{
-    Authorization, Discovery, DnsDiscovery, DnsRecord, FileDiscovery, HttpDiscovery, KubernetesApi,
-    KubernetesDiscovery, KubernetesNamespaces, KubernetesRole, KubernetesSelector, RequestSettings,
+    Discovery, DnsDiscovery, DnsRecord, FileDiscovery, HttpDiscovery, KubernetesApi, KubernetesDiscovery,
+    KubernetesNamespaces, KubernetesRole, KubernetesSelector, RequestSettings,
 };
 
-use super::{Context, scrape};
+use super::http::{ProxyKeys, Ways};
+use super::{Context, http};
 
 /// The intervals of Prometheus.
 const FILES_READ_EVERY: Duration = Duration::from_mins(5);
@@ -30,7 +30,7 @@ pub(super) fn providers(raw: &mut RawJob, cx: &Context<'_>) -> Vec<Discovery> {
     let names = raw.dns_sd_configs.take().unwrap_or_default();
     let clusters = raw.kubernetes_sd_configs.take().unwrap_or_default();
     let files = files.into_iter().filter_map(|raw| Some(Discovery::File(file(raw, cx)?)));
-    let services = services.into_iter().filter_map(|raw| Some(Discovery::Http(Box::new(http(raw, cx)?))));
+    let services = services.into_iter().filter_map(|raw| Some(Discovery::Http(Box::new(service(raw, cx)?))));
     let names = names.into_iter().filter_map(|raw| Some(Discovery::Dns(dns(raw, cx)?)));
     let clusters =
         clusters.into_iter().filter_map(|raw| Some(Discovery::Kubernetes(Box::new(kubernetes(raw, cx)?))));
@@ -60,13 +60,24 @@ fn file(raw: RawFileSd, cx: &Context<'_>) -> Option<FileDiscovery> {
     Some(FileDiscovery { files: files.iter().map(|file| cx.path(file)).collect(), refresh_interval })
 }
 
-fn http(raw: RawHttpSd, cx: &Context<'_>) -> Option<HttpDiscovery> {
+fn service(raw: RawHttpSd, cx: &Context<'_>) -> Option<HttpDiscovery> {
     let requests = requests(
         Raw {
-            basic: raw.basic_auth,
-            authorization: raw.authorization,
-            bearer: (raw.bearer_token, raw.bearer_token_file),
+            ways: Ways {
+                basic: raw.basic_auth,
+                authorization: raw.authorization,
+                tokens: raw.oauth2,
+                bearer: raw.bearer_token,
+                bearer_file: raw.bearer_token_file,
+            },
             tls: raw.tls_config,
+            proxy: ProxyKeys {
+                url: raw.proxy_url,
+                except: raw.no_proxy,
+                environment: raw.proxy_from_environment,
+                headers: raw.proxy_connect_header,
+            },
+            headers: raw.http_headers,
             follow_redirects: raw.follow_redirects,
         },
         &raw.at,
@@ -112,17 +123,23 @@ fn is_domain(name: &str) -> bool {
 }
 
 fn kubernetes(raw: RawKubernetesSd, cx: &Context<'_>) -> Option<KubernetesDiscovery> {
-    let authenticates = raw.basic_auth.is_some()
-        || raw.authorization.is_some()
-        || raw.bearer_token.is_some()
-        || raw.bearer_token_file.is_some();
-    let has_requests = authenticates || raw.tls_config.is_some();
     let requests = requests(
         Raw {
-            basic: raw.basic_auth,
-            authorization: raw.authorization,
-            bearer: (raw.bearer_token, raw.bearer_token_file),
+            ways: Ways {
+                basic: raw.basic_auth,
+                authorization: raw.authorization,
+                tokens: raw.oauth2,
+                bearer: raw.bearer_token,
+                bearer_file: raw.bearer_token_file,
+            },
             tls: raw.tls_config,
+            proxy: ProxyKeys {
+                url: raw.proxy_url,
+                except: raw.no_proxy,
+                environment: raw.proxy_from_environment,
+                headers: raw.proxy_connect_header,
+            },
+            headers: raw.http_headers,
             follow_redirects: raw.follow_redirects,
         },
         &raw.at,
@@ -139,9 +156,10 @@ fn kubernetes(raw: RawKubernetesSd, cx: &Context<'_>) -> Option<KubernetesDiscov
             address(&server, cx).map(|url| KubernetesApi::Server { url, requests: Box::new(requests) })
         }
         (None, file) => {
-            if has_requests {
+            let plain = RequestSettings { follow_redirects: requests.follow_redirects, ..Default::default() };
+            if requests != plain {
                 let what = if file.is_some() { "with `kubeconfig_file`" } else { "without `api_server`" };
-                let wrong = Wrong::new(format!("credentials and `tls_config` have no use {what}"));
+                let wrong = Wrong::new(format!("credentials, TLS, headers and a proxy have no use {what}"));
                 cx.error(&raw.at, wrong.hint("name the `api_server` that they are for"));
             }
             match file {
@@ -207,43 +225,22 @@ fn selectable(role: KubernetesRole) -> &'static [KubernetesRole] {
 
 /// The keys of an HTTP client.
 struct Raw {
-    basic: Option<RawBasicAuth>,
-    authorization: Option<RawAuthorization>,
-    bearer: (Option<At<Secret>>, Option<At<String>>),
+    ways: Ways,
     tls: Option<RawTls>,
+    proxy: ProxyKeys,
+    headers: Option<Entries<RawHeader>>,
     follow_redirects: Option<At<bool>>,
 }
 
 fn requests(raw: Raw, at: &Where, cx: &Context<'_>) -> RequestSettings {
-    let authorization = one_way(raw.basic, raw.authorization, raw.bearer, at, cx);
+    let proxy = http::proxy(raw.proxy, cx);
     RequestSettings {
-        authorization,
-        tls: scrape::tls(raw.tls, cx),
+        authorization: http::one_way(raw.ways, "one", at, cx),
+        tls: http::tls(raw.tls, &proxy, cx),
+        proxy,
+        headers: http::headers(raw.headers, cx),
         follow_redirects: raw.follow_redirects.is_none_or(|follow| follow.value),
     }
-}
-
-fn one_way(
-    basic: Option<RawBasicAuth>,
-    authorization: Option<RawAuthorization>,
-    (bearer, bearer_file): (Option<At<Secret>>, Option<At<String>>),
-    at: &Where,
-    cx: &Context<'_>,
-) -> Option<Authorization> {
-    let given = [basic.is_some(), authorization.is_some(), bearer.is_some() || bearer_file.is_some()];
-    if 1 < given.into_iter().filter(|given| *given).count() {
-        let wrong = Wrong::new("one can authenticate in one way only");
-        cx.error(at, wrong.hint("keep one of `basic_auth`, `authorization` and `bearer_token`"));
-        return None;
-    }
-    if let Some(basic) = basic {
-        return scrape::basic_auth(basic, cx);
-    }
-    if let Some(authorization) = authorization {
-        return scrape::credentials(authorization, cx);
-    }
-    let credentials = cx.secret("bearer_token", bearer, bearer_file)?;
-    Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
 }
 
 fn interval(written: Option<At<Length>>, default: Duration, cx: &Context<'_>) -> Duration {

@@ -10,6 +10,7 @@ pub mod audience;
 mod components;
 mod discovery;
 mod escalation;
+mod http;
 mod incidents;
 mod publish;
 mod relabel;

@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::time::Duration;
 
-use crate::config::raw::{
-    At, Bytes, Count, RawAuthorization, RawBasicAuth, RawGlobal, RawJob, RawStaticConfig, RawTls, Wrong,
-};
+use crate::config::raw::{At, Bytes, Count, RawGlobal, RawJob, RawStaticConfig, Wrong};
 use crate::config::tree::Where;
-use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings, resolve_targets};
+use crate::scrape::{Job, Limits, TargetGroup, resolve_targets};
 
-use super::{Context, Global, discovery, longer_than_interval, relabel, whole};
+use super::{Context, Global, discovery, http, longer_than_interval, relabel, whole};
 
 /// How long a scrape may take where nobody says it, as in Prometheus.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +55,26 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     let kept = raw.keep_dropped_targets.take().or(of_all);
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
-    let authorization = authorization(&raw, cx);
+    let ways = http::Ways {
+        basic: raw.basic_auth,
+        authorization: raw.authorization,
+        tokens: raw.oauth2,
+        bearer: raw.bearer_token,
+        bearer_file: raw.bearer_token_file,
+    };
+    let authorization = http::one_way(ways, "a job", &raw.at, cx);
+    let keys = http::ProxyKeys {
+        url: raw.proxy_url,
+        except: raw.no_proxy,
+        environment: raw.proxy_from_environment,
+        headers: raw.proxy_connect_header,
+    };
+    let proxy = http::proxy(keys, cx);
+    if let Some(http2) = raw.enable_http2.filter(|http2| http2.value) {
+        cx.reader.warning(&http2.at, "HTTP/1.1 is spoken, whatever `enable_http2` says");
+    }
+    let of_all = global.raw.as_ref().and_then(|global| global.enable_compression.as_ref());
+    let enable_compression = raw.enable_compression.as_ref().or(of_all).is_none_or(|enable| enable.value);
     let scheme = raw.scheme.map_or("http".to_owned(), |scheme| {
         if !matches!(scheme.value.as_str(), "http" | "https") {
             cx.error(
@@ -96,8 +112,10 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
         honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
         honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
         authorization,
-        tls: tls(raw.tls_config, cx),
-        enable_compression: raw.enable_compression.is_none_or(|enable| enable.value),
+        tls: http::tls(raw.tls_config, &proxy, cx),
+        proxy,
+        headers: http::headers(raw.http_headers, cx),
+        enable_compression,
         follow_redirects: raw.follow_redirects.is_none_or(|follow| follow.value),
         relabel: relabel::rules(raw.relabel_configs.unwrap_or_default(), cx),
         metric_relabel: relabel::rules(raw.metric_relabel_configs.unwrap_or_default(), cx),
@@ -145,76 +163,6 @@ fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {
             &global.label_value_length_limit
         })),
         targets: size(count(&raw.target_limit, |global| &global.target_limit)),
-    }
-}
-
-fn authorization(raw: &RawJob, cx: &Context<'_>) -> Option<Authorization> {
-    let bearer = raw.bearer_token.is_some() || raw.bearer_token_file.is_some();
-    let given = [raw.basic_auth.is_some(), raw.authorization.is_some(), bearer];
-    if 1 < given.into_iter().filter(|given| *given).count() {
-        cx.error(
-            &raw.at,
-            Wrong::new("a job can authenticate in one way only")
-                .hint("keep one of `basic_auth`, `authorization` and `bearer_token`"),
-        );
-        return None;
-    }
-    if let Some(basic) = raw.basic_auth.clone() {
-        return basic_auth(basic, cx);
-    }
-    if let Some(authorization) = raw.authorization.clone() {
-        return credentials(authorization, cx);
-    }
-    let credentials = cx.secret("bearer_token", raw.bearer_token.clone(), raw.bearer_token_file.clone())?;
-    Some(Authorization::Credentials { kind: "Bearer".to_owned(), credentials })
-}
-
-pub(super) fn basic_auth(raw: RawBasicAuth, cx: &Context<'_>) -> Option<Authorization> {
-    let password = cx
-        .secret("password", raw.password, raw.password_file)
-        .unwrap_or_else(|| SecretSource::Inline(Secret::new("")));
-    let username = cx.reader.required(raw.username, &raw.at, "username", "`basic_auth`")?;
-    Some(Authorization::Basic { username: username.value, password })
-}
-
-pub(super) fn credentials(raw: RawAuthorization, cx: &Context<'_>) -> Option<Authorization> {
-    let unreadable =
-        ["credentials", "credentials_file"].iter().any(|key| cx.reader.is_unreadable(&raw.at, key));
-    let given = unreadable || raw.credentials.is_some() || raw.credentials_file.is_some();
-    let kind = raw.r#type.map_or("Bearer".to_owned(), |kind| {
-        let trimmed = kind.value.trim();
-        if trimmed.eq_ignore_ascii_case("basic") {
-            cx.error(
-                &kind.at,
-                Wrong::new("`authorization` cannot be of type `Basic`").hint("use `basic_auth`"),
-            );
-        } else if trimmed.is_empty() || trimmed.contains(char::is_whitespace) {
-            cx.error(&kind.at, "`type` must be one word such as `Bearer`");
-        }
-        trimmed.to_owned()
-    });
-    let credentials = cx.secret("credentials", raw.credentials, raw.credentials_file);
-    if !given {
-        cx.error(&raw.at, "`authorization` needs `credentials` or `credentials_file`");
-    }
-    Some(Authorization::Credentials { kind, credentials: credentials? })
-}
-
-pub(super) fn tls(raw: Option<RawTls>, cx: &Context<'_>) -> TlsSettings {
-    let Some(raw) = raw else { return TlsSettings::default() };
-    match (&raw.cert_file, &raw.key_file) {
-        (Some(cert), None) => cx.error(&cert.at, "`cert_file` needs `key_file`"),
-        (None, Some(key)) => cx.error(&key.at, "`key_file` needs `cert_file`"),
-        _ => {}
-    }
-    let path =
-        |path: Option<At<String>>| path.filter(|path| !path.value.is_empty()).map(|path| cx.path(&path));
-    TlsSettings {
-        ca_file: path(raw.ca_file),
-        cert_file: path(raw.cert_file),
-        key_file: path(raw.key_file),
-        server_name: raw.server_name.map(|name| name.value).filter(|name| !name.is_empty()),
-        insecure_skip_verify: raw.insecure_skip_verify.is_some_and(|skip| skip.value),
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::model::Secret;
 use crate::scrape::{DnsRecord, KubernetesRole};
 
-use super::read::{At, allow, section};
-use super::scrape::{RawAuthorization, RawBasicAuth, RawTls};
+use super::read::{At, Entries, allow, section};
+use super::scrape::{RawAuthorization, RawBasicAuth, RawHeader, RawOauth2, RawTls};
 use super::words::{Count, Length};
 
 section! {
@@ -36,19 +36,25 @@ section! {
         bearer_token: At<Secret>,
         /// The older way to write `authorization` with a file.
         bearer_token_file: At<String>,
+        /// Tokens by OAuth 2.0 client credentials.
+        oauth2: RawOauth2,
         /// How TLS is spoken.
         tls_config: RawTls,
+        /// The proxy on the way there.
+        proxy_url: At<Secret>,
+        /// Who is asked without the proxy.
+        no_proxy: At<String>,
+        /// Whether the environment says which proxy; false by default.
+        proxy_from_environment: At<bool>,
+        /// Headers that are sent to the proxy where it makes a tunnel.
+        proxy_connect_header: Entries<Vec<At<Secret>>>,
+        /// Headers that are sent along.
+        http_headers: Entries<RawHeader>,
         /// Whether an answer that points elsewhere is followed; true by default.
         follow_redirects: At<bool>,
     }
-    unused [ "enable_http2", "no_proxy" ]
-    later [
-        "oauth2" => "use `authorization` with `credentials_file`",
-        "http_headers" => "use `authorization` where a header authenticates",
-        "proxy_url" => "let Fogsignal reach the service directly",
-        "proxy_from_environment" => "let Fogsignal reach the service directly",
-        "proxy_connect_header" => "let Fogsignal reach the service directly",
-    ]
+    unused [ "enable_http2" ]
+    later []
 }
 
 section! {
@@ -92,19 +98,25 @@ section! {
         bearer_token: At<Secret>,
         /// The older way to write `authorization` with a file.
         bearer_token_file: At<String>,
+        /// Tokens by OAuth 2.0 client credentials.
+        oauth2: RawOauth2,
         /// How TLS is spoken.
         tls_config: RawTls,
+        /// The proxy on the way there.
+        proxy_url: At<Secret>,
+        /// Who is asked without the proxy.
+        no_proxy: At<String>,
+        /// Whether the environment says which proxy; false by default.
+        proxy_from_environment: At<bool>,
+        /// Headers that are sent to the proxy where it makes a tunnel.
+        proxy_connect_header: Entries<Vec<At<Secret>>>,
+        /// Headers that are sent along.
+        http_headers: Entries<RawHeader>,
         /// Whether an answer that points elsewhere is followed; true by default.
         follow_redirects: At<bool>,
     }
-    unused [ "enable_http2", "no_proxy" ]
-    later [
-        "oauth2" => "use `authorization` with `credentials_file`",
-        "http_headers" => "use `authorization` where a header authenticates",
-        "proxy_url" => "let Fogsignal reach the API directly",
-        "proxy_from_environment" => "let Fogsignal reach the API directly",
-        "proxy_connect_header" => "let Fogsignal reach the API directly",
-    ]
+    unused [ "enable_http2" ]
+    later []
 }
 
 section! {

@@ -22,7 +22,9 @@ pub use incidents::{
     RawCadence, RawEscalation, RawGate, RawIncidents, RawMatch, RawPublish, RawRaise, RawStep, RawTemplates,
 };
 pub use read::{At, Entries, OneOrMany, Read, Reader, Wrong};
-pub use scrape::{RawAuthorization, RawBasicAuth, RawJob, RawRelabel, RawStaticConfig, RawTls};
+pub use scrape::{
+    RawAuthorization, RawBasicAuth, RawHeader, RawJob, RawOauth2, RawRelabel, RawStaticConfig, RawTls,
+};
 pub use sink::{RawRate, RawSetting, RawSink, RawTree};
 pub use top::{RawConfig, RawGlobal, RawServer};
 pub use words::{Bytes, CorrelateWord, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};

@@ -31,6 +31,20 @@ section! {
         enable_compression: At<bool>,
         /// Whether an answer that points elsewhere is followed; true by default.
         follow_redirects: At<bool>,
+        /// The proxy on the way to the targets.
+        proxy_url: At<Secret>,
+        /// Who is asked without the proxy: names, domains, addresses and networks, joined by commas.
+        no_proxy: At<String>,
+        /// Whether the environment says which proxy; false by default.
+        proxy_from_environment: At<bool>,
+        /// Headers that are sent to the proxy where it makes a tunnel.
+        proxy_connect_header: Entries<Vec<At<Secret>>>,
+        /// Headers that are sent along.
+        http_headers: Entries<RawHeader>,
+        /// Whether HTTP/2 may be spoken; HTTP/1.1 is.
+        enable_http2: At<bool>,
+        /// Tokens by OAuth 2.0 client credentials.
+        oauth2: RawOauth2,
         /// A user and a password.
         basic_auth: RawBasicAuth,
         /// A scheme and credentials.
@@ -72,17 +86,62 @@ section! {
     }
     unused [
         "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness",
-        "enable_http2", "no_proxy", "native_histogram_bucket_limit",
+        "native_histogram_bucket_limit",
         "native_histogram_min_bucket_factor", "scrape_failure_log_file", "metric_name_validation_scheme",
         "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms",
         "scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",
     ]
+    later []
+}
+
+section! {
+    /// Values of a header.
+    pub struct RawHeader as "a header" {
+        /// Values that may be shown.
+        values: Vec<At<String>>,
+        /// Values that may not.
+        secrets: Vec<At<Secret>>,
+        /// Files that hold values; relative to this file, read at each use.
+        files: Vec<At<String>>,
+    }
+    unused []
+    later []
+}
+
+section! {
+    /// Tokens by OAuth 2.0 client credentials.
+    pub struct RawOauth2 as "`oauth2`" with at {
+        /// Who we are.
+        #[schemars(required)]
+        client_id: At<String>,
+        /// What proves it.
+        client_secret: At<Secret>,
+        /// The file that holds it; relative to this file, read at each use.
+        client_secret_file: At<String>,
+        /// Where tokens are given.
+        #[schemars(required)]
+        token_url: At<String>,
+        /// What the token shall be good for.
+        scopes: Vec<At<String>>,
+        /// What else is said when asking for it.
+        endpoint_params: Entries<At<String>>,
+        /// How TLS is spoken to where tokens are given.
+        tls_config: RawTls,
+        /// The proxy on the way there.
+        proxy_url: At<Secret>,
+        /// Who is asked without the proxy.
+        no_proxy: At<String>,
+        /// Whether the environment says which proxy; false by default.
+        proxy_from_environment: At<bool>,
+        /// Headers that are sent to the proxy where it makes a tunnel.
+        proxy_connect_header: Entries<Vec<At<Secret>>>,
+    }
+    unused []
     later [
-        "oauth2" => "use `authorization` with `credentials_file`",
-        "http_headers" => "use `authorization` where a header authenticates",
-        "proxy_url" => "let Fogsignal reach the target directly",
-        "proxy_from_environment" => "let Fogsignal reach the target directly",
-        "proxy_connect_header" => "let Fogsignal reach the target directly",
+        "client_secret_ref" => "use `client_secret_file`",
+        "client_certificate_key" => "use `client_secret_file`",
+        "client_certificate_key_file" => "use `client_secret_file`",
+        "grant_type" => "leave it out; client credentials are sent",
     ]
 }
 
@@ -121,6 +180,12 @@ section! {
 section! {
     /// How TLS is spoken.
     pub struct RawTls as "`tls_config`" {
+        /// The authorities to trust instead of the system's, as PEM.
+        ca: At<String>,
+        /// Our certificate, as PEM; with `key` or `key_file`.
+        cert: At<String>,
+        /// Our key, as PEM; with `cert` or `cert_file`.
+        key: At<Secret>,
         /// The authorities to trust instead of the system's.
         ca_file: At<String>,
         /// Our certificate; with `key_file`.
@@ -131,10 +196,13 @@ section! {
         server_name: At<String>,
         /// Whether any certificate will do; false by default.
         insecure_skip_verify: At<bool>,
+        /// The oldest version that is spoken: `TLS12` (the default) or `TLS13`.
+        min_version: At<String>,
+        /// The newest version that is spoken: `TLS12` or `TLS13` (the default).
+        max_version: At<String>,
     }
-    unused [ "min_version", "max_version" ]
+    unused []
     later [
-        "ca" => "use `ca_file`", "cert" => "use `cert_file`", "key" => "use `key_file`",
         "ca_ref" => "use `ca_file`", "cert_ref" => "use `cert_file`", "key_ref" => "use `key_file`",
     ]
 }

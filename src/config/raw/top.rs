@@ -53,6 +53,8 @@ section! {
         rule_query_offset: At<Length>,
         /// Labels that templates know as `$externalLabels`.
         external_labels: Entries<At<String>>,
+        /// Whether gzip is asked for; true by default.
+        enable_compression: At<bool>,
         /// The longest page, decompressed; 100MB by default, 0 for no limit.
         body_size_limit: At<Bytes>,
         /// Most samples of a page; 0 for no limit.

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
 use reqwest::{Response, Url};
 
 use crate::model::{Labels, TargetKey};
 use crate::scrape::discovery::{RequestSettings, Target};
-use crate::scrape::fetch::{Fetcher, authorize};
+use crate::scrape::fetch::{Fetcher, Shortages};
 use crate::scrape::{Job, Limits, ScrapeError};
 
 /// Keeps connections, and the client of a provider's settings.
@@ -36,6 +37,8 @@ impl Asker {
             honor_timestamps: false,
             authorization: settings.authorization.clone(),
             tls: settings.tls.clone(),
+            proxy: settings.proxy.clone(),
+            headers: settings.headers.clone(),
             enable_compression: true,
             follow_redirects: settings.follow_redirects,
             relabel: Vec::new(),
@@ -45,7 +48,7 @@ impl Asker {
             discovery: Vec::new(),
             keep_dropped_targets: 0,
         });
-        Self { fetcher: Fetcher::new(job.clone()), job }
+        Self { fetcher: Fetcher::new(job.clone(), Shortages::default()), job }
     }
 
     /// Asks, follows where the answer points where that is wanted, and gives what is answered in the end, of
@@ -53,10 +56,7 @@ impl Asker {
     ///
     /// # Errors
     /// Where there is no answer.
-    pub(super) async fn get(&self, url: &Url, mut headers: HeaderMap) -> Result<Response, ScrapeError> {
-        if let Some(authorization) = &self.job.authorization {
-            headers.insert(AUTHORIZATION, authorize(authorization).await?);
-        }
+    pub(super) async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Response, ScrapeError> {
         let asked = Target {
             key: TargetKey::from(String::new()),
             url: url.clone(),
@@ -66,7 +66,7 @@ impl Asker {
             job: self.job.clone(),
             over_limit: None,
         };
-        self.fetcher.follow(&asked, headers).await
+        self.fetcher.answer(&asked, headers).await
     }
 }
 
@@ -74,7 +74,7 @@ impl Asker {
 ///
 /// # Errors
 /// Where it breaks off, or is longer.
-pub(super) async fn read(response: Response, limit: u64) -> Result<Vec<u8>, ScrapeError> {
+pub(super) async fn read(response: Response, limit: u64) -> Result<Bytes, ScrapeError> {
     crate::scrape::fetch::read_body(response, limit).await.map_err(|error| match error {
         ScrapeError::TooLarge { limit } => ScrapeError::AnswerTooLarge { limit },
         error => error,

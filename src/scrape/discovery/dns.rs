@@ -31,7 +31,7 @@ const NS_TARGET: &str = "__meta_dns_ns_record_target";
 pub(super) async fn run<C: Clock>(clock: C, settings: DnsDiscovery, mut reporter: Reporter) {
     let mut known = Known::default();
     loop {
-        let begun = clock.now();
+        let begun = clock.steady();
         match system() {
             Ok(resolver) => {
                 let faults = known.look_up(&resolver, &settings).await;
@@ -44,7 +44,7 @@ pub(super) async fn run<C: Clock>(clock: C, settings: DnsDiscovery, mut reporter
             }
             Err(fault) => reporter.failed(format!("the settings of DNS cannot be read: {fault}")).await,
         }
-        clock.sleep_until(begun + settings.refresh_interval).await;
+        clock.sleep((begun + settings.refresh_interval).saturating_sub(clock.steady())).await;
     }
 }
 

@@ -29,10 +29,10 @@ const FILEPATH: &str = "__meta_filepath";
 /// Looks at the files until the task is ended.
 pub(super) async fn run<C: Clock>(clock: C, settings: FileDiscovery, mut reporter: Reporter) {
     let mut files = Files::default();
-    let mut read_all_at = clock.now();
+    let mut read_all_at = clock.steady();
     loop {
-        let now = clock.now();
-        let whole = settings.refresh_interval <= now.since(read_all_at);
+        let now = clock.steady();
+        let whole = settings.refresh_interval <= now.saturating_sub(read_all_at);
         if whole {
             read_all_at = now;
         }
@@ -46,7 +46,7 @@ pub(super) async fn run<C: Clock>(clock: C, settings: FileDiscovery, mut reporte
         let Ok((looked, news)) = looked.await else { return };
         files = looked;
         report(news, &mut reporter).await;
-        clock.sleep_until(now + LOOKED_AT_EVERY).await;
+        clock.sleep((now + LOOKED_AT_EVERY).saturating_sub(clock.steady())).await;
     }
 }
 

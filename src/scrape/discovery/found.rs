@@ -61,7 +61,7 @@ pub(super) struct JobFound {
     listed: Vec<Arc<Target>>,
     made: BTreeMap<(ProviderId, String), Made>,
     /// What former providers found, as long as some new one has not answered.
-    carried: Vec<Arc<Target>>,
+    pub(super) carried: Vec<Arc<Target>>,
 }
 
 /// What became of one group in one job.

@@ -30,12 +30,12 @@ pub(super) async fn run<C: Clock>(clock: C, settings: HttpDiscovery, mut reporte
     let asker = Asker::new(&settings.requests, interval.min(LONGEST_WAIT));
     let mut service = Service { settings, asker, tag: None };
     loop {
-        let begun = clock.now();
+        let begun = clock.steady();
         let wait = service.settings.refresh_interval.min(LONGEST_WAIT);
         let answer = tokio::select! {
             biased;
             answer = service.ask() => answer,
-            () = clock.sleep_until(begun + wait) => Err("no answer in time".to_owned()),
+            () = clock.sleep(wait) => Err("no answer in time".to_owned()),
         };
         match answer {
             Ok(Some(groups)) => {
@@ -45,7 +45,7 @@ pub(super) async fn run<C: Clock>(clock: C, settings: HttpDiscovery, mut reporte
             Ok(None) => reporter.works(),
             Err(fault) => reporter.failed(format!("`{}`: {fault}", shown(&service.settings.url))).await,
         }
-        clock.sleep_until(begun + interval).await;
+        clock.sleep((begun + interval).saturating_sub(clock.steady())).await;
     }
 }
 

@@ -30,4 +30,6 @@ pub use settings::{
     Discovery, DnsDiscovery, DnsRecord, FileDiscovery, HttpDiscovery, KubernetesApi, KubernetesDiscovery,
     KubernetesNamespaces, KubernetesRole, KubernetesSelector, RequestSettings,
 };
-pub use view::{DiscoveredTarget, DiscoveryFigures, DiscoveryView, JobFigures, MechanismFigures, TargetFate};
+pub use view::{
+    DiscoveredTarget, DiscoveryFigures, DiscoveryView, JobFigures, Listed, MechanismFigures, TargetFate,
+};

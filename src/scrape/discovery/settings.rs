@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::scrape::{Authorization, TlsSettings};
+use crate::scrape::{Authorization, Header, ProxySettings, TlsSettings};
 
 /// Where targets are found. Jobs with the same settings share what is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,13 @@ impl Discovery {
         }
     }
 
-    /// How it authenticates, where it does.
-    pub fn authorization(&self) -> Option<&Authorization> {
+    /// How it asks over HTTP, where it does and the configuration says it.
+    pub fn requests(&self) -> Option<&RequestSettings> {
         match self {
             Self::File(_) | Self::Dns(_) => None,
-            Self::Http(http) => http.requests.authorization.as_ref(),
+            Self::Http(http) => Some(&http.requests),
             Self::Kubernetes(kubernetes) => match &kubernetes.api {
-                KubernetesApi::Server { requests, .. } => requests.authorization.as_ref(),
+                KubernetesApi::Server { requests, .. } => Some(requests),
                 KubernetesApi::InCluster | KubernetesApi::Kubeconfig(_) => None,
             },
         }
@@ -60,6 +60,10 @@ pub struct RequestSettings {
     pub authorization: Option<Authorization>,
     /// TLS.
     pub tls: TlsSettings,
+    /// The proxy on the way there.
+    pub proxy: ProxySettings,
+    /// Headers that are sent along.
+    pub headers: Vec<Header>,
     /// Whether an answer that points elsewhere is followed.
     pub follow_redirects: bool,
 }

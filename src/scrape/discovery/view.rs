@@ -4,14 +4,15 @@
 //! Out:  figures of each provider and job, and every target with the labels that it was discovered with.
 //! Not:  those labels are kept nowhere: they are worked out again for whoever asks, which is seldom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Labels, TargetKey};
+use crate::model::Labels;
 use crate::scrape::Job;
-use crate::scrape::discovery::Group;
 use crate::scrape::discovery::found::Found;
 use crate::scrape::discovery::resolve::{discovered, resolve};
+use crate::scrape::discovery::{Group, Target};
+use crate::scrape::shown::without_secrets;
 
 /// Looks into a running finder. Cheap to clone.
 #[derive(Clone, Default)]
@@ -48,22 +49,32 @@ pub struct JobFigures {
     pub over_limit: bool,
 }
 
+/// All targets at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    /// The targets, of each job together; of those that relabelling dropped no more than the job's
+    /// `keep_dropped_targets`.
+    pub targets: Vec<DiscoveredTarget>,
+    /// How many relabelling dropped of each job; each job is there, also without any.
+    pub dropped: BTreeMap<String, usize>,
+}
+
 /// A target as it was discovered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DiscoveredTarget {
     /// Its job.
     pub job: String,
-    /// Its labels before relabelling.
+    /// Its labels before relabelling; those that hold parameters which look like secrets are hidden.
     pub discovered: Labels,
     /// What became of it.
     pub fate: TargetFate,
 }
 
 /// What relabelling made of a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum TargetFate {
-    /// It is scraped under this key.
-    Scraped(TargetKey),
+    /// It is scraped as this.
+    Scraped(Arc<Target>),
     /// Relabelling dropped it.
     Dropped,
     /// It cannot be scraped, for this reason.
@@ -92,17 +103,28 @@ impl DiscoveryView {
         figures
     }
 
-    /// All targets that are known, listed and found; of each job no more dropped ones than its
-    /// `keep_dropped_targets`.
-    pub fn targets(&self) -> Vec<DiscoveredTarget> {
-        let jobs: Vec<(Arc<Job>, Vec<Arc<Group>>)> = {
+    /// The names of all jobs.
+    pub fn jobs(&self) -> Vec<String> {
+        self.found().jobs().iter().map(|job| job.job.name.clone()).collect()
+    }
+
+    /// All targets that are known, written and found. It takes its time: each is relabelled again.
+    pub fn listed(&self) -> Listed {
+        let jobs: Vec<JobNow> = {
             let found = self.found();
             let groups = |id| found.providers().get(id).into_iter().flat_map(|known| known.groups.values());
             let jobs = found.jobs().iter();
-            jobs.map(|job| (job.job.clone(), job.uses.iter().flat_map(groups).cloned().collect())).collect()
+            jobs.map(|job| JobNow {
+                job: job.job.clone(),
+                groups: job.uses.iter().flat_map(groups).cloned().collect(),
+                carried: job.carried.clone(),
+            })
+            .collect()
         };
         // Relabelling takes its time, during which discovery goes on.
-        jobs.iter().flat_map(|(job, groups)| targets_of(job, groups)).collect()
+        let mut listed = Listed::default();
+        jobs.iter().for_each(|job| job.list(&mut listed));
+        listed
     }
 
     fn found(&self) -> std::sync::MutexGuard<'_, Found> {
@@ -110,25 +132,49 @@ impl DiscoveryView {
     }
 }
 
-fn targets_of(job: &Arc<Job>, groups: &[Arc<Group>]) -> Vec<DiscoveredTarget> {
-    let listed = Group::listed(&job.targets);
-    let mut kept = if job.keep_dropped_targets == 0 { usize::MAX } else { job.keep_dropped_targets };
-    let mut targets = Vec::new();
-    for group in listed.iter().chain(groups.iter().map(|group| &**group)) {
-        for own in &group.targets {
-            let labels = discovered(job, group, own);
-            let before = labels.clone().build();
-            let fate = match resolve(job, labels) {
-                Ok(Some(target)) => TargetFate::Scraped(target.key),
-                Ok(None) if kept == 0 => continue,
-                Ok(None) => {
-                    kept -= 1;
-                    TargetFate::Dropped
+/// What a job makes its targets of.
+struct JobNow {
+    job: Arc<Job>,
+    groups: Vec<Arc<Group>>,
+    carried: Vec<Arc<Target>>,
+}
+
+impl JobNow {
+    fn list(&self, listed: &mut Listed) {
+        let job = &self.job;
+        let room = if job.keep_dropped_targets == 0 { usize::MAX } else { job.keep_dropped_targets };
+        let dropped = listed.dropped.entry(job.name.clone()).or_default();
+        let mut known = BTreeSet::new();
+        let mut add = |discovered: &Labels, fate| {
+            let discovered = without_secrets(discovered);
+            listed.targets.push(DiscoveredTarget { job: job.name.clone(), discovered, fate });
+        };
+        let written = Group::listed(&job.targets);
+        for group in written.iter().chain(self.groups.iter().map(|group| &**group)) {
+            for own in &group.targets {
+                let labels = discovered(job, group, own);
+                let before = labels.clone().build();
+                match resolve(job, labels) {
+                    Ok(Some(target)) => {
+                        if known.insert(target.key.clone()) {
+                            add(&before, TargetFate::Scraped(Arc::new(target)));
+                        }
+                    }
+                    Ok(None) => {
+                        *dropped += 1;
+                        if *dropped <= room {
+                            add(&before, TargetFate::Dropped);
+                        }
+                    }
+                    Err(fault) => add(&before, TargetFate::Bad(fault.to_string())),
                 }
-                Err(fault) => TargetFate::Bad(fault.to_string()),
-            };
-            targets.push(DiscoveredTarget { job: job.name.clone(), discovered: before, fate });
+            }
+        }
+        // With what they were found is forgotten, so they are shown with what is left of it.
+        for target in &self.carried {
+            if known.insert(target.key.clone()) {
+                add(&target.identity, TargetFate::Scraped(target.clone()));
+            }
         }
     }
-    targets
 }

@@ -24,6 +24,7 @@ async fn thousands_that_come_and_go_leave_the_wheel_as_it_was() {
         slots: BTreeMap::new(),
         demand: Demand { number: 0, wanted: Arc::new(|_: &str| true) },
         announced: None,
+        shortages: Shortages::default(),
     };
     let mut window = Window::new();
     let mut fetchers = Vec::new();

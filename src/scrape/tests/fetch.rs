@@ -5,14 +5,13 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::fetch::Fetcher;
 use crate::scrape::{Authorization, ScrapeError};
 
 async fn fetch(job: Job) -> Result<String, ScrapeError> {
     install_crypto();
     let target = target(job);
-    let body = Fetcher::new(target.job.clone()).fetch(&target).await?;
-    Ok(String::from_utf8(body).expect("tests send text"))
+    let body = fetcher(&target).fetch(&target).await?.body;
+    Ok(String::from_utf8(body.to_vec()).expect("tests send text"))
 }
 
 /// What a job with one target says when that answers so.
@@ -62,7 +61,7 @@ async fn a_connection_is_kept_for_the_next_scrape() {
     install_crypto();
     let mut server = Server::start(|_| Answer::page("a 1\n")).await;
     let target = target(job("j", &[&server.host()]));
-    let fetcher = Fetcher::new(target.job.clone());
+    let fetcher = fetcher(&target);
     for _ in 0..3 {
         fetcher.fetch(&target).await.expect("it answers");
         assert_eq!(server.request().await.connection, 0);
@@ -76,7 +75,7 @@ async fn a_connection_that_the_target_closed_is_no_failure() {
     let server =
         Server::start(|_| Answer::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n".to_vec())).await;
     let target = target(job("j", &[&server.host()]));
-    let fetcher = Fetcher::new(target.job.clone());
+    let fetcher = fetcher(&target);
     for _ in 0..5 {
         fetcher.fetch(&target).await.expect("it answers on a new connection");
     }

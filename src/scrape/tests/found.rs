@@ -1,5 +1,6 @@
 //! Targets that come and go through discovery, up to the events that say so.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,7 +9,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::*;
 use crate::model::{Clock, TargetKey, Timestamp};
 use crate::scrape::{
-    Discovery, FileDiscovery, JobFigures, MechanismFigures, ScrapeEvent, Scraper, TargetFate,
+    DiscoveredTarget, Discovery, FileDiscovery, JobFigures, MechanismFigures, ScrapeEvent, Scraper,
+    TargetFate,
 };
 use crate::series::Window;
 
@@ -185,7 +187,8 @@ async fn a_bad_target_is_left_out_and_counted() {
     let view = rig.scraper.discovery();
     assert_eq!(view.figures().jobs["j"], JobFigures { dropped: 1, bad: 1, over_limit: false });
     let fates: Vec<String> = view
-        .targets()
+        .listed()
+        .targets
         .into_iter()
         .map(|target| {
             let address = target.discovered.get("__address__").unwrap_or_default().to_owned();
@@ -200,6 +203,52 @@ async fn a_bad_target_is_left_out_and_counted() {
         fates,
         ["h:1 scraped", "bad/one: its address is not of the form `host` or `host:port`", "dropped:1 dropped"]
     );
+}
+
+#[tokio::test]
+async fn people_are_told_of_each_target_once_and_how_many_were_dropped() {
+    let lists = [("a.json", &*list(["h:1", "l:1", "dropped:1", "dropped:2"]))];
+    let of_job = |files: PathBuf| {
+        let mut job = discovering("j", &[files]);
+        job.relabel = vec![rule(RelabelAction::Drop, "__address__", "dropped.*", "", "")];
+        job.keep_dropped_targets = 1;
+        job.targets = vec![TargetGroup {
+            targets: vec!["l:1".to_owned(), "dropped:3".to_owned()],
+            ..TargetGroup::default()
+        }];
+        job
+    };
+    let mut rig = Rig::start(&lists, |files| vec![of_job(files), job("other", &[])]);
+    assert_eq!(rig.discovered().await, ["h:1", "l:1"]);
+    let view = rig.scraper.discovery();
+    let told = || {
+        let of = |target: &DiscoveredTarget| match &target.fate {
+            TargetFate::Scraped(scraped) => host(&scraped.key),
+            TargetFate::Dropped | TargetFate::Bad(_) => {
+                format!("not {}", target.discovered.get("__address__").unwrap_or_default())
+            }
+        };
+        view.listed().targets.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), ["l:1", "not dropped:3", "h:1"]);
+    assert_eq!(view.listed().dropped, BTreeMap::from([("j".to_owned(), 3), ("other".to_owned(), 0)]));
+    // Those of a former provider are scraped until the new one answers, so people are told of them.
+    rig.write("b.txt", "[{");
+    rig.scraper
+        .reload(&[of_job(rig.folder.path().join("b.txt"))], wanted(|_: &str| true))
+        .expect("good jobs");
+    rig.tick().await;
+    assert_eq!(told(), ["l:1", "not dropped:3", "h:1"]);
+    assert_eq!(view.jobs(), ["j"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nobody_from_looking() {
+    let mut rig = Rig::start(&[("a.json", &list(["h:1"]))], |files| vec![discovering("j", &[files])]);
+    assert_eq!(rig.discovered().await, ["h:1"]);
+    rig.clock.set(Timestamp::from_secs(1_400_000_000));
+    rig.write("a.json", &list(["h:1", "h:2"]));
+    assert_eq!(rig.discovered().await, ["h:1", "h:2"]);
 }
 
 #[tokio::test]
@@ -300,5 +349,5 @@ async fn thousands_of_targets_that_come_and_go_leave_nothing() {
         }
         assert_eq!(rig.scraper.discovery().figures().mechanisms["file"].found, addresses.len());
     }
-    assert!(rig.scraper.discovery().targets().is_empty());
+    assert!(rig.scraper.discovery().listed().targets.is_empty());
 }

@@ -1,10 +1,15 @@
 //! The room against real HTTP on loopback, also against targets that misbehave.
 
 pub(super) mod clock;
+mod connections;
 mod discovery;
+mod fairness;
 mod fetch;
 mod found;
+mod oauth2;
 mod page;
+mod proxy;
+mod rig;
 mod scraper;
 mod server;
 mod tls;
@@ -17,8 +22,9 @@ use clock::ManualClock;
 use server::{Answer, Request, Server};
 
 use crate::model::Labels;
+use crate::scrape::fetch::{Fetcher, Shortages};
 use crate::scrape::{
-    Job, Limits, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
+    Job, Limits, ProxySettings, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
 };
 
 /// A job of one static group, with Prometheus's defaults.
@@ -34,6 +40,8 @@ pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
         honor_timestamps: true,
         authorization: None,
         tls: TlsSettings::default(),
+        proxy: ProxySettings::default(),
+        headers: Vec::new(),
         enable_compression: true,
         follow_redirects: true,
         relabel: Vec::new(),
@@ -46,6 +54,11 @@ pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
         discovery: Vec::new(),
         keep_dropped_targets: 0,
     }
+}
+
+/// What asks the targets of its job.
+fn fetcher(target: &Target) -> Fetcher {
+    Fetcher::new(target.job.clone(), Shortages::default())
 }
 
 /// The only target of a job.

@@ -1,47 +1,8 @@
-use tokio::sync::mpsc::{Receiver, channel};
-
+use super::rig::{INTERVAL, Rig, START};
 use super::*;
-use crate::model::{Clock, Labels, TargetKey, Timestamp};
-use crate::scrape::{ScrapeEvent, Scraper};
+use crate::model::{Clock, Labels};
+use crate::scrape::ScrapeEvent;
 use crate::series::Page;
-
-const INTERVAL: Duration = Duration::from_secs(15);
-const START: Timestamp = Timestamp::from_secs(1_500_000_000);
-
-/// A running scraper under a clock of its own.
-struct Rig {
-    clock: ManualClock,
-    scraper: Scraper,
-    events: Receiver<ScrapeEvent>,
-}
-
-impl Rig {
-    fn start(jobs: &[Job], room: usize) -> Self {
-        install_crypto();
-        let clock = ManualClock::at(START);
-        let (send, events) = channel(room);
-        let scraper = Scraper::start(clock.clone(), jobs, wanted(|_: &str| true), send).expect("good jobs");
-        Self { clock, scraper, events }
-    }
-
-    async fn event(&mut self) -> ScrapeEvent {
-        self.events.recv().await.expect("the scraper runs")
-    }
-
-    async fn discovered(&mut self) -> Vec<TargetKey> {
-        match self.event().await {
-            ScrapeEvent::Discovered(targets) => targets.into_keys().collect(),
-            other => panic!("not discovered, but {other:?}"),
-        }
-    }
-
-    async fn page(&mut self) -> Page {
-        match self.event().await {
-            ScrapeEvent::Page(page) => page,
-            other => panic!("no page, but {other:?}"),
-        }
-    }
-}
 
 fn names(page: &Page) -> Vec<&str> {
     let samples = page.samples.as_ref().expect("a good page");

@@ -33,6 +33,8 @@ pub(super) enum Answer {
     Last(Vec<u8>),
     /// The first once, then the second until nobody reads any more.
     Endless(Vec<u8>, Vec<u8>),
+    /// These bytes, and nothing after them.
+    Stall(Vec<u8>),
     /// No answer at all.
     Silence,
 }
@@ -61,7 +63,14 @@ type Respond = dyn Fn(&Request) -> Answer + Send + Sync;
 
 impl Server {
     pub(super) async fn start(respond: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        Self::start_at("127.0.0.1:0", respond).await
+    }
+
+    pub(super) async fn start_at(
+        address: &str,
+        respond: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let (seen, requests) = unbounded_channel();
         let respond: Arc<Respond> = Arc::new(respond);
@@ -110,6 +119,10 @@ async fn serve(
                 stream.write_all(&first).await.ok()?;
                 while stream.write_all(&again).await.is_ok() {}
                 return None;
+            }
+            Answer::Stall(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                return std::future::pending().await;
             }
             Answer::Silence => return std::future::pending().await,
         }

@@ -1,31 +1,32 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
-use crate::scrape::fetch::Fetcher;
+use crate::model::Secret;
+use crate::scrape::TlsVersion;
 
 /// An authority, its certificate in a file, and what it signs.
-struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(super) pem: String,
 }
 
 /// A certificate and its key.
-struct Signed {
-    certificate: String,
-    key: String,
+pub(super) struct Signed {
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -33,7 +34,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn sign(&self, name: &str) -> Signed {
+    pub(super) fn sign(&self, name: &str) -> Signed {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("signed").pem();
@@ -42,7 +43,18 @@ impl Authority {
 }
 
 /// Answers each connection with one page that says which name was asked for.
-fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
+pub(super) fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
+    serve_noting(signed, clients, |_| None::<()>).0
+}
+
+/// The same, and what is noted of each connection.
+fn serve_noting<T: Send + 'static>(
+    signed: &Signed,
+    clients: Option<&Authority>,
+    note: fn(&ServerConnection) -> Option<T>,
+) -> (SocketAddr, Arc<Mutex<Vec<T>>>) {
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let seen = noted.clone();
     install_crypto();
     let chain = vec![CertificateDer::from_pem_slice(signed.certificate.as_bytes()).expect("a certificate")];
     let key = PrivateKeyDer::from_pem_slice(signed.key.as_bytes()).expect("a key");
@@ -70,6 +82,7 @@ fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
             while !head.ends_with(b"\r\n\r\n") && tls.read(&mut byte).is_ok_and(|read| read == 1) {
                 head.push(byte[0]);
             }
+            seen.lock().expect("no panic").extend(note(&tls.conn));
             let host = String::from_utf8_lossy(&head);
             let host =
                 host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
@@ -83,7 +96,7 @@ fn serve(signed: &Signed, clients: Option<&Authority>) -> SocketAddr {
             let _ = tls.flush();
         }
     });
-    address
+    (address, noted)
 }
 
 fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
@@ -92,14 +105,14 @@ fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn https(address: SocketAddr, tls: TlsSettings) -> Job {
+pub(super) fn https(address: SocketAddr, tls: TlsSettings) -> Job {
     Job { scheme: "https".to_owned(), tls, ..job("j", &[&address.to_string()]) }
 }
 
-async fn said(job: Job) -> Result<String, String> {
+pub(super) async fn said(job: Job) -> Result<String, String> {
     let target = target(job);
-    let body = Fetcher::new(target.job.clone()).fetch(&target).await.map_err(|error| error.whole())?;
-    Ok(String::from_utf8(body).expect("text"))
+    let body = fetcher(&target).fetch(&target).await.map_err(|error| error.whole())?.body;
+    Ok(String::from_utf8(body.to_vec()).expect("text"))
 }
 
 #[tokio::test]
@@ -160,7 +173,7 @@ async fn a_client_certificate_is_shown_and_may_be_replaced_meanwhile() {
         ..TlsSettings::default()
     };
     let target = target(https(address, tls.clone()));
-    let fetcher = Fetcher::new(target.job.clone());
+    let fetcher = fetcher(&target);
     put(other.sign("client"));
     assert!(fetcher.fetch(&target).await.is_err());
     put(authority.sign("client"));
@@ -168,4 +181,52 @@ async fn a_client_certificate_is_shown_and_may_be_replaced_meanwhile() {
 
     let error = said(https(address, TlsSettings { key_file: None, ..tls })).await.expect_err("no key");
     assert!(error.contains("belong together"), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_where_the_target_closes_each_connection() {
+    let (directory, authority) = (tempfile::tempdir().expect("one"), Authority::new());
+    let (address, handshakes) = serve_noting(&authority.sign("127.0.0.1"), None, |tls| tls.handshake_kind());
+    let ca_file = Some(write(directory.path(), "ca", &authority.pem));
+    let target = target(https(address, TlsSettings { ca_file, ..TlsSettings::default() }));
+    let fetcher = fetcher(&target);
+    for _ in 0..10 {
+        fetcher.fetch(&target).await.expect("it answers");
+    }
+    let handshakes = handshakes.lock().expect("no panic").clone();
+    let full = handshakes.iter().filter(|kind| **kind == HandshakeKind::Full).count();
+    assert_eq!((handshakes.len(), full), (10, 1), "{handshakes:?}");
+}
+
+#[tokio::test]
+async fn what_is_written_inline_is_as_good_as_files() {
+    let authority = Authority::new();
+    let address = serve(&authority.sign("127.0.0.1"), Some(&authority));
+    let own = authority.sign("client");
+    let tls = TlsSettings {
+        ca: Some(authority.pem.clone()),
+        cert: Some(own.certificate),
+        key: Some(Secret::new(own.key)),
+        ..TlsSettings::default()
+    };
+    assert_eq!(said(https(address, tls.clone())).await, Ok(format!("- {address}")));
+    let error = said(https(address, TlsSettings { ca: Some("no".to_owned()), ..tls })).await;
+    assert_eq!(error, Err("`tls_config` cannot be used: `ca` holds no usable certificate".to_owned()));
+}
+
+#[tokio::test]
+async fn versions_are_kept_to() {
+    let authority = Authority::new();
+    for version in [TlsVersion::Tls12, TlsVersion::Tls13] {
+        let (address, spoken) =
+            serve_noting(&authority.sign("127.0.0.1"), None, |tls| tls.protocol_version());
+        let (ca, bound) = (Some(authority.pem.clone()), Some(version));
+        let tls = TlsSettings { ca, min_version: bound, max_version: bound, ..TlsSettings::default() };
+        said(https(address, tls)).await.expect("it answers");
+        let expected = match version {
+            TlsVersion::Tls12 => ProtocolVersion::TLSv1_2,
+            TlsVersion::Tls13 => ProtocolVersion::TLSv1_3,
+        };
+        assert_eq!(*spoken.lock().expect("no panic"), [expected]);
+    }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::model::{Secret, SecretSource};
 use crate::scrape::discovery::{KubernetesApi, RequestSettings};
-use crate::scrape::{Authorization, TlsSettings};
+use crate::scrape::{Authorization, ProxyBy, TlsSettings};
 
 /// Where a pod finds what belongs to its service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -72,10 +72,11 @@ fn in_cluster(host: &str, port: &str, account: &Path) -> Result<Access, String> 
         credentials: SecretSource::File(account.join("token")),
     };
     let tls = TlsSettings { ca_file: Some(account.join("ca.crt")), ..TlsSettings::default() };
-    Ok(Access {
-        url,
-        requests: RequestSettings { authorization: Some(authorization), tls, follow_redirects: true },
-    })
+    Ok(Access { url, requests: requests(Some(authorization), tls) })
+}
+
+fn requests(authorization: Option<Authorization>, tls: TlsSettings) -> RequestSettings {
+    RequestSettings { authorization, tls, follow_redirects: true, ..RequestSettings::default() }
 }
 
 #[derive(Deserialize)]
@@ -160,20 +161,8 @@ fn kubeconfig(path: &Path, text: &str) -> Result<Access, String> {
     let user = file.users.into_iter().find(|named| named.name == user).and_then(|named| named.user);
     let user = user.unwrap_or_default();
     for (key, given, instead) in [
-        (
-            "certificate-authority-data",
-            cluster.certificate_authority_data.is_some(),
-            "name a file as `certificate-authority`",
-        ),
-        (
-            "client-certificate-data",
-            user.client_certificate_data.is_some(),
-            "name a file as `client-certificate`",
-        ),
-        ("client-key-data", user.client_key_data.is_some(), "name a file as `client-key`"),
         ("exec", user.exec.is_some(), "use `token` or `tokenFile`"),
         ("auth-provider", user.auth_provider.is_some(), "use `token` or `tokenFile`"),
-        ("proxy-url", cluster.proxy_url.is_some(), "let Fogsignal reach the API directly"),
     ] {
         if given {
             return Err(format!("`{key}` is not supported yet (hint: {instead})"));
@@ -194,11 +183,32 @@ fn kubeconfig(path: &Path, text: &str) -> Result<Access, String> {
     };
     let mut tls =
         TlsSettings { insecure_skip_verify: cluster.insecure_skip_tls_verify, ..TlsSettings::default() };
-    tls.ca_file = cluster.certificate_authority.map(|file| folder.join(file));
-    tls.cert_file = user.client_certificate.map(|file| folder.join(file));
-    tls.key_file = user.client_key.map(|file| folder.join(file));
+    tls.ca = inline("certificate-authority-data", cluster.certificate_authority_data)?;
+    tls.cert = inline("client-certificate-data", user.client_certificate_data)?;
+    tls.key = inline("client-key-data", user.client_key_data)?.map(Secret::new);
+    // As `kubectl` has it, what stands in the file wins over what it names.
+    let named = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+    tls.ca_file = named(cluster.certificate_authority).filter(|_| tls.ca.is_none());
+    tls.cert_file = named(user.client_certificate).filter(|_| tls.cert.is_none());
+    tls.key_file = named(user.client_key).filter(|_| tls.key.is_none());
     tls.server_name = cluster.tls_server_name;
-    Ok(Access { url, requests: RequestSettings { authorization, tls, follow_redirects: true } })
+    let mut requests = requests(authorization, tls);
+    if let Some(proxy) = cluster.proxy_url {
+        if requests.tls.server_name.is_some() {
+            return Err("`tls-server-name` cannot be used with `proxy-url`".to_owned());
+        }
+        requests.proxy.by = ProxyBy::Url { url: Secret::new(proxy), except: None };
+    }
+    Ok(Access { url, requests })
+}
+
+/// PEM that is packed once more, as such files have it.
+fn inline(key: &str, data: Option<String>) -> Result<Option<String>, String> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let Some(data) = data.filter(|data| !data.is_empty()) else { return Ok(None) };
+    let bytes = STANDARD.decode(data.trim()).ok();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or_else(|| format!("`{key}` is not PEM in base64"))
 }
 
 #[cfg(test)]
@@ -234,6 +244,18 @@ mod tests {
             bad("tokenFile: token", "exec: {command: x}"),
             Err("`exec` is not supported yet (hint: use `token` or `tokenFile`)".to_owned())
         );
+        let inline = bad(
+            "certificate-authority: ca.pem",
+            "certificate-authority: x, certificate-authority-data: UEVN",
+        );
+        let tls = inline.expect("it is good").requests.tls;
+        assert_eq!((tls.ca.as_deref(), tls.ca_file), (Some("PEM"), None));
+        assert_eq!(
+            bad("tokenFile: token", "client-key-data: '?'"),
+            Err("`client-key-data` is not PEM in base64".to_owned())
+        );
+        let through = bad("certificate-authority: ca.pem", "proxy-url: 'http://p:1'").expect("it is good");
+        assert!(!through.requests.proxy.is_direct());
         assert_eq!(bad("https://one", "one"), Err("`server` is not a URL of `http` or `https`".to_owned()));
     }
 }

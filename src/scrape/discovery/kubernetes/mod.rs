@@ -91,7 +91,7 @@ pub(super) async fn run<C: Clock>(clock: C, settings: KubernetesDiscovery, mut r
             // The process ends.
             Err(_) => return,
         }
-        clock.sleep_until(clock.now() + FIND_AGAIN).await;
+        clock.sleep(FIND_AGAIN).await;
     };
     let (send, mut heard) = mpsc::channel(HEARD_WAITING);
     // They end with this task.

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 use super::Heard;
 use super::cluster::Object;
 use super::objects::{Meta, Version};
-use crate::model::{Clock, Timestamp};
+use crate::model::Clock;
 use crate::scrape::discovery::ask::{Asker, read};
 
 /// Objects of one page of a list.
@@ -121,7 +121,7 @@ impl<C: Clock> Watch<C> {
     }
 
     async fn rest(&self, wait: &mut Duration) {
-        self.clock.sleep_until(self.clock.now() + *wait).await;
+        self.clock.sleep(*wait).await;
         *wait = (*wait * 2).min(LAST_WAIT);
     }
 
@@ -136,7 +136,6 @@ impl<C: Clock> Watch<C> {
             if !from.is_empty() {
                 url.query_pairs_mut().append_pair("continue", &from);
             }
-            let deadline = self.clock.now() + LIST_TIMEOUT;
             let answer = async {
                 let response = self.ask(&url, HeaderMap::new()).await?;
                 let status = response.status();
@@ -152,7 +151,7 @@ impl<C: Clock> Watch<C> {
             let page = tokio::select! {
                 biased;
                 answer = answer => answer?,
-                () = self.clock.sleep_until(deadline) => return Err("no answer in time".to_owned()),
+                () = self.clock.sleep(LIST_TIMEOUT) => return Err("no answer in time".to_owned()),
             };
             match page {
                 Some(page) => {
@@ -172,13 +171,13 @@ impl<C: Clock> Watch<C> {
     async fn follow<T: Object>(&self, mut version: String) {
         let mut wait = FIRST_WAIT;
         loop {
-            let begun = self.clock.now();
+            let begun = self.clock.steady();
             match self.watch::<T>(&mut version).await {
                 Ok(End::TooOld) => return,
                 Ok(End::Ended) => {
                     wait = FIRST_WAIT;
                     // One that ends at once is not begun again at once.
-                    if self.clock.now().since(begun) < FIRST_WAIT {
+                    if self.clock.steady().saturating_sub(begun) < FIRST_WAIT {
                         self.rest(&mut wait).await;
                     }
                 }
@@ -201,24 +200,24 @@ impl<C: Clock> Watch<C> {
             .append_pair("timeoutSeconds", &length.as_secs().to_string());
         // What is packed may wait in a buffer on its way.
         let unpacked = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let now = self.clock.now();
+        let begun = self.clock.steady();
         let response = tokio::select! {
             biased;
             response = self.ask(&url, unpacked) => response?,
-            () = self.clock.sleep_until(now + LIST_TIMEOUT) => return Err("no answer in time".to_owned()),
+            () = self.clock.sleep(LIST_TIMEOUT) => return Err("no answer in time".to_owned()),
         };
         if response.status() == StatusCode::GONE {
             return Ok(End::TooOld);
         }
         let response = good(response).await?;
         self.say(Heard::works(self.id)).await;
-        self.read_events::<T>(response, now + length + WATCH_GRACE, version).await
+        self.read_events::<T>(response, begun + length + WATCH_GRACE, version).await
     }
 
     async fn read_events<T: Object>(
         &self,
         mut response: Response,
-        deadline: Timestamp,
+        deadline: Duration,
         version: &mut String,
     ) -> Result<End, String> {
         let mut lines = Vec::new();
@@ -226,7 +225,7 @@ impl<C: Clock> Watch<C> {
             let chunk = tokio::select! {
                 biased;
                 chunk = response.chunk() => chunk,
-                () = self.clock.sleep_until(deadline) => return Ok(End::Ended),
+                () = self.clock.sleep(deadline.saturating_sub(self.clock.steady())) => return Ok(End::Ended),
             };
             // An end in the middle of a line loses nothing: that event is sent again after the last version.
             let Ok(Some(chunk)) = chunk else { return Ok(End::Ended) };

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, HttpDiscovery, RequestSettings};
+use crate::scrape::{Authorization, Header, HttpDiscovery, OAuth2, ProxySettings, RequestSettings};
 
 fn asking(server: &Server) -> Job {
     let url = format!("http://{}/targets?token=t", server.host()).parse().expect("a URL");
@@ -35,9 +35,33 @@ async fn a_service_is_asked_as_prometheus_asks_it() {
     assert_eq!(request.header("accept"), Some("application/json"));
     assert_eq!(request.header("x-prometheus-refresh-interval-seconds"), Some("30"));
     assert_eq!(request.header("authorization"), Some("Bearer s3cret"));
-    let found = rig.scraper.discovery().targets();
-    let url = format!("http://{}/targets?token=t", server.host());
+    let found = rig.scraper.discovery().listed().targets;
+    let url = format!("http://{}/targets?token=****", server.host());
     assert_eq!(found[0].discovered.get("__meta_url"), Some(url.as_str()));
+}
+
+#[tokio::test]
+async fn a_service_is_asked_with_a_token_and_headers_of_ones_own() {
+    let giver = Server::start(|_| json("", r#"{"access_token": "t1", "token_type": "bearer"}"#)).await;
+    let mut server = Server::start(|_| json("", &list(["h:1"]))).await;
+    let mut job = asking(&server);
+    let Some(Discovery::Http(settings)) = job.discovery.first_mut() else { panic!("it asks over HTTP") };
+    settings.requests.authorization = Some(Authorization::OAuth2(Box::new(OAuth2 {
+        client_id: "me".to_owned(),
+        client_secret: SecretSource::Inline(Secret::new("hunter2")),
+        token_url: format!("http://{}/token", giver.host()).parse().expect("a URL"),
+        scopes: Vec::new(),
+        endpoint_params: Vec::new(),
+        tls: TlsSettings::default(),
+        proxy: ProxySettings::default(),
+    })));
+    let value = SecretSource::Inline(Secret::new("shop"));
+    settings.requests.headers = vec![Header { name: "X-Team".to_owned(), value }];
+    let mut rig = Rig::start(&[], |_| vec![job]);
+    assert_eq!(rig.discovered().await, ["h:1"]);
+    let request = server.request().await;
+    assert_eq!(request.header("authorization"), Some("Bearer t1"));
+    assert_eq!(request.header("x-team"), Some("shop"));
 }
 
 #[tokio::test]

@@ -162,5 +162,5 @@ async fn hundreds_of_changes_under_broken_watches_leave_what_is_there_and_nothin
     }
     rig.catch_up(&api, &mut scraped).await;
     assert_eq!(rig.scraper.discovery().figures().mechanisms["kubernetes"].found, 0);
-    assert!(rig.scraper.discovery().targets().is_empty());
+    assert!(rig.scraper.discovery().listed().targets.is_empty());
 }
