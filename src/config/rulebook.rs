@@ -19,6 +19,7 @@ impl Config {
         let responders = self.sinks.iter().filter(|sink| sink.audience == Audience::Responders);
         Rulebook {
             groups: self.groups.clone(),
+            kept_jobs: self.jobs.iter().filter(|job| job.keep_all).map(|job| job.name.clone()).collect(),
             phases: Phases::default(),
             context: self.rules.clone(),
             incidents: Arc::new(self.incidents.clone()),

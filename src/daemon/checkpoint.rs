@@ -101,6 +101,7 @@ mod tests {
         assert!(problems.is_empty(), "{problems}");
         let rulebook = Rulebook {
             groups: groups.into_iter().map(Arc::new).collect(),
+            kept_jobs: Vec::new(),
             phases: Phases::default(),
             context: Context::default(),
             incidents: Arc::new(Settings::default()),

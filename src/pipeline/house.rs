@@ -9,12 +9,12 @@ use crate::incidents::{
     Book, Command, EscalationPolicy, Evaluation, Event, Input, Readings, Settings, SinkReport, Status, What,
 };
 use crate::journal::{Batch, Snapshot};
-use crate::model::{DeliveryId, Graph, RuleId, SinkName, TargetKey, Timestamp};
+use crate::model::{DeliveryId, Graph, MatchOp, Matcher, RuleId, SinkName, TargetKey, Timestamp};
 use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
 use crate::pipeline::followers::{Followers, Following};
 use crate::pipeline::lookout::{Look, Lookout};
 use crate::pipeline::{Answer, Health};
-use crate::promql::Demand;
+use crate::promql::{Demand, LOOK_BACK};
 use crate::rules::{self, AlertKey, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
 use crate::scrape::ScrapeEvent;
 use crate::series::Window;
@@ -24,6 +24,8 @@ use crate::series::Window;
 pub struct Rulebook {
     /// The rules.
     pub groups: Vec<Arc<Group>>,
+    /// The jobs of which everything is kept, for people's queries.
+    pub kept_jobs: Vec<String>,
     /// When each group is evaluated.
     pub phases: Phases,
     /// How rules that know nothing of us are read.
@@ -44,7 +46,10 @@ impl Rulebook {
     /// What all rules together want to be kept, and what components are watched by.
     pub fn demands(&self) -> Vec<Demand> {
         let rules = self.groups.iter().flat_map(|group| group.demands());
-        rules.chain(Lookout::demands(&self.graph)).collect()
+        let kept = self.kept_jobs.iter().filter_map(|job| Matcher::new("job", MatchOp::Equal, job).ok());
+        let kept =
+            kept.map(|job| Demand { matchers: vec![job], look_back: LOOK_BACK, window: Duration::ZERO });
+        rules.chain(Lookout::demands(&self.graph)).chain(kept).collect()
     }
 
     /// How much must be free of gaps for what each rule gives to be whole.

@@ -100,6 +100,7 @@ pub(super) fn rulebook(rules: &str) -> Rulebook {
     let (page, ops) = (SinkName::new("page").unwrap(), SinkName::new("ops").unwrap());
     Rulebook {
         groups: groups.into_iter().map(Arc::new).collect(),
+        kept_jobs: Vec::new(),
         phases: Phases::default(),
         context: Context::default(),
         incidents: Arc::new(Settings::default()),

@@ -28,6 +28,8 @@ pub struct Job {
     pub honor_labels: bool,
     /// Whether timestamps of the page are taken.
     pub honor_timestamps: bool,
+    /// Whether every series is kept, also those that no rule wants.
+    pub keep_all: bool,
     /// How it authenticates.
     pub authorization: Option<Authorization>,
     /// TLS.

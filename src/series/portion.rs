@@ -40,7 +40,7 @@ impl Window {
             .collect();
         ids.sort_unstable_by_key(|(_, id)| *id);
         ids.dedup_by_key(|(_, id)| *id);
-        ids.sort_by(|(a, _), (b, _)| a.cmp(b));
+        ids.sort_by_key(|(labels, _)| *labels);
         self.standing.partition(&ids)
     }
 

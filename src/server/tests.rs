@@ -93,6 +93,7 @@ fn rulebook() -> Rulebook {
     let (groups, problems) = load(&"rules.yml".into(), text, &Context::default());
     assert!(problems.is_empty(), "{problems}");
     Rulebook {
+        kept_jobs: Vec::new(),
         groups: groups.into_iter().map(Arc::new).collect(),
         phases: crate::pipeline::Phases::default(),
         context: Context::default(),

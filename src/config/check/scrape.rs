@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::time::Duration;
 
-use crate::config::raw::{At, Bytes, Count, RawGlobal, RawJob, RawStaticConfig, Wrong};
+use crate::config::raw::{At, Bytes, Count, KeepWord, RawGlobal, RawJob, RawStaticConfig, Wrong};
 use crate::config::tree::Where;
 use crate::scrape::{Job, Limits, TargetGroup, resolve_targets};
 
@@ -111,6 +111,7 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
             .collect(),
         honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
         honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
+        keep_all: raw.keep.is_some_and(|keep| keep.value == KeepWord::All),
         authorization,
         tls: http::tls(raw.tls_config, &proxy, cx),
         proxy,

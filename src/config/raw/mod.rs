@@ -27,4 +27,6 @@ pub use scrape::{
 };
 pub use sink::{RawRate, RawSetting, RawSink, RawTree};
 pub use top::{RawConfig, RawGlobal, RawServer};
-pub use words::{Bytes, CorrelateWord, Count, EventFormatWord, Length, LostAnswerWord, MailTlsWord};
+pub use words::{
+    Bytes, CorrelateWord, Count, EventFormatWord, KeepWord, Length, LostAnswerWord, MailTlsWord,
+};

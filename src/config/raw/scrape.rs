@@ -5,7 +5,7 @@ use crate::scrape::RelabelAction;
 
 use super::discovery::{RawDnsSd, RawFileSd, RawHttpSd, RawKubernetesSd};
 use super::read::{At, Entries, allow, section};
-use super::words::{Bytes, Count, Length, Pattern};
+use super::words::{Bytes, Count, KeepWord, Length, Pattern};
 
 section! {
     /// A job: targets that are scraped in the same way.
@@ -27,6 +27,8 @@ section! {
         honor_labels: At<bool>,
         /// Whether timestamps of the page are taken; true by default.
         honor_timestamps: At<bool>,
+        /// `wanted` (the default): the series that rules want; `all`: every one, for queries.
+        keep: At<KeepWord>,
         /// Whether gzip is asked for; true by default.
         enable_compression: At<bool>,
         /// Whether an answer that points elsewhere is followed; true by default.

@@ -124,6 +124,9 @@ words! {
     CorrelateWord as "whether related alerts are one incident" {
         "on" => Self::On, "off" => Self::Off,
     }
+    KeepWord as "what is kept of a job" {
+        "wanted" => Self::Wanted, "all" => Self::All,
+    }
     LostAnswerWord as "what a lost answer leads to" {
         "impossible" => Self::Impossible, "adopted" => Self::Adopted, "visible" => Self::Visible,
     }
@@ -146,6 +149,15 @@ words! {
         "labelmap" => Self::LabelMap, "labeldrop" => Self::LabelDrop, "labelkeep" => Self::LabelKeep,
         "lowercase" => Self::Lowercase, "uppercase" => Self::Uppercase,
     }
+}
+
+/// What is kept of a job's series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepWord {
+    /// What rules want.
+    Wanted,
+    /// Everything, for people's queries.
+    All,
 }
 
 /// Whether related alerts are one incident.

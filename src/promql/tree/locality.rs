@@ -72,15 +72,58 @@ fn maps_each_series(function: Function) -> bool {
         QuantileOverTime, Rad, Rate, Resets, Round, Sgn, Sin, Sinh, Sort, SortDesc, Sqrt, StddevOverTime,
         StdvarOverTime, SumOverTime, Tan, Tanh, Timestamp,
     };
-    match function {
-        Rate | Increase | Delta | Irate | Idelta | Deriv | PredictLinear | Changes | Resets => true,
-        AvgOverTime | MinOverTime | MaxOverTime | SumOverTime | CountOverTime | FirstOverTime
-        | LastOverTime | PresentOverTime | StddevOverTime | StdvarOverTime | QuantileOverTime => true,
-        Timestamp | Sort | SortDesc | Clamp | ClampMin | ClampMax | Round | Abs | Ceil | Floor => true,
-        Exp | Ln | Log2 | Log10 | Sqrt | Sgn | Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh | Tanh
-        | Asinh | Acosh | Atanh | Deg | Rad => true,
-        _ => false,
-    }
+    matches!(
+        function,
+        Rate | Increase
+            | Delta
+            | Irate
+            | Idelta
+            | Deriv
+            | PredictLinear
+            | Changes
+            | Resets
+            | AvgOverTime
+            | MinOverTime
+            | MaxOverTime
+            | SumOverTime
+            | CountOverTime
+            | FirstOverTime
+            | LastOverTime
+            | PresentOverTime
+            | StddevOverTime
+            | StdvarOverTime
+            | QuantileOverTime
+            | Timestamp
+            | Sort
+            | SortDesc
+            | Clamp
+            | ClampMin
+            | ClampMax
+            | Round
+            | Abs
+            | Ceil
+            | Floor
+            | Exp
+            | Ln
+            | Log2
+            | Log10
+            | Sqrt
+            | Sgn
+            | Sin
+            | Cos
+            | Tan
+            | Asin
+            | Acos
+            | Atan
+            | Sinh
+            | Cosh
+            | Tanh
+            | Asinh
+            | Acosh
+            | Atanh
+            | Deg
+            | Rad
+    )
 }
 
 #[cfg(test)]

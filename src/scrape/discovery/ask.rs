@@ -35,6 +35,7 @@ impl Asker {
             params: BTreeMap::new(),
             honor_labels: false,
             honor_timestamps: false,
+            keep_all: false,
             authorization: settings.authorization.clone(),
             tls: settings.tls.clone(),
             proxy: settings.proxy.clone(),

@@ -38,6 +38,7 @@ pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
         params: BTreeMap::new(),
         honor_labels: false,
         honor_timestamps: true,
+        keep_all: false,
         authorization: None,
         tls: TlsSettings::default(),
         proxy: ProxySettings::default(),
