@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use fogsignal::scrape::{Lines, Step, parse_text};
+use fogsignal::scrape::{Family, Lines, Step, TextFormat, parse_text};
 
 /// Each reader gets at least this long, in rounds with the others in turn.
 const MEASURED_FOR: Duration = Duration::from_millis(400);
@@ -88,9 +88,14 @@ fn remember(page: &str) -> Vec<String> {
 }
 
 fn read_by_memory(page: &str, known: &[String]) -> u64 {
-    let mut lines = Lines::new(page);
+    let mut lines = Lines::new(TextFormat::Prometheus, page);
     for series in known {
-        black_box(lines.take_known(series).expect("the page is good").expect("it is the same page"));
+        black_box(
+            lines
+                .take_known(series.as_bytes(), Family::Plain)
+                .expect("the page is good")
+                .expect("it is the same page"),
+        );
     }
     while let Ok(Some(Step::Wanted(_))) = lines.next_line(|_| true) {}
     lines.counted().samples

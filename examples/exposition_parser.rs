@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Write};
 
 use fogsignal::model::format_value;
-use fogsignal::scrape::{Metadata, ParseError, metadata, parse_text};
+use fogsignal::scrape::{Metadata, ParseError, TextFormat, metadata, parse_text_as};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -41,10 +41,10 @@ struct Sample {
     timestamp_ms: Option<i64>,
 }
 
-fn samples(text: &str) -> Result<Vec<Sample>, ParseError> {
+fn samples(format: TextFormat, text: &str) -> Result<Vec<Sample>, ParseError> {
     let mut samples = Vec::new();
     let everything = |_: &str| true;
-    parse_text(text.as_bytes(), everything, |line| {
+    parse_text_as(format, text.as_bytes(), everything, |line| {
         samples.push(Sample {
             name: line.name.into_owned(),
             labels: line
@@ -56,11 +56,18 @@ fn samples(text: &str) -> Result<Vec<Sample>, ParseError> {
             timestamp_ms: line.timestamp_ms,
         });
     })?;
+    if format == TextFormat::OpenMetrics {
+        return Ok(samples);
+    }
     let counters: BTreeSet<_> = metadata(text).filter_map(counter_without_total).collect();
     for sample in samples.iter_mut().filter(|sample| counters.contains(&sample.name)) {
         sample.name.push_str("_total");
     }
     Ok(samples)
+}
+
+fn outcome(format: TextFormat, text: &str) -> Outcome {
+    samples(format, text).map_or_else(|error| Outcome::Error(error.to_string()), Outcome::Samples)
 }
 
 fn counter_without_total(said: Metadata<'_>) -> Option<String> {
@@ -75,8 +82,9 @@ fn main() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
         let result = match &*request.format {
-            "text" => samples(&request.text).map_or_else(|e| Outcome::Error(e.to_string()), Outcome::Samples),
-            other => Outcome::Error(format!("format `{other}` is not supported yet")),
+            "text" => outcome(TextFormat::Prometheus, &request.text),
+            "openmetrics" => outcome(TextFormat::OpenMetrics, &request.text),
+            other => Outcome::Error(format!("there is no format `{other}`")),
         };
         serde_json::to_writer(&mut out, &Answer { id: request.id, result })?;
         out.write_all(b"\n")?;

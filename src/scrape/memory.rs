@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 
 use crate::model::Labels;
+use crate::scrape::Family;
 
 /// Series of one target that are remembered. What comes on top is read anew each time.
 const MAX_SERIES: usize = 500_000;
@@ -36,7 +37,8 @@ pub(super) struct Known(u32);
 
 #[derive(Debug)]
 struct Entry {
-    series: Box<str>,
+    series: Box<[u8]>,
+    family: Family,
     meaning: Meaning,
     /// The page in which it was last seen.
     seen: u64,
@@ -108,26 +110,32 @@ impl Memory {
     }
 
     /// The series that came next last time.
-    pub(super) fn expected(&self) -> Option<(Known, &str)> {
+    #[inline]
+    pub(super) fn expected(&self) -> Option<(Known, &[u8], Family)> {
         let known = *self.order.get(self.cursor)?;
-        Some((known, &self.entries[known.0 as usize].series))
+        let entry = &self.entries[known.0 as usize];
+        Some((known, &entry.series, entry.family))
     }
 
-    /// A series by how it is written.
-    pub(super) fn find(&self, series: &str) -> Option<Known> {
+    /// A series by how it is written, and how it is read: under another `# TYPE` its labels may be others.
+    pub(super) fn find(&self, series: &[u8], family: Family) -> Option<Known> {
         let hash = self.hasher.hash_one(series);
-        self.by_series.find(hash, |at| *self.entries[*at as usize].series == *series).copied().map(Known)
+        let is_it = |at: &u32| {
+            let entry = &self.entries[*at as usize];
+            *entry.series == *series && entry.family == family
+        };
+        self.by_series.find(hash, is_it).copied().map(Known)
     }
 
     /// Remembers a series; `None` where there is no room.
-    pub(super) fn remember(&mut self, series: &str, meaning: Meaning) -> Option<Known> {
+    pub(super) fn remember(&mut self, series: &[u8], family: Family, meaning: Meaning) -> Option<Known> {
         if self.max_series <= self.entries.len() || MAX_BYTES < self.bytes + series.len() {
             return None;
         }
         let at = u32::try_from(self.entries.len()).ok()?;
         self.has_news = true;
         self.bytes += series.len();
-        self.entries.push(Entry { series: series.into(), meaning, seen: 0, place: u32::MAX });
+        self.entries.push(Entry { series: series.into(), family, meaning, seen: 0, place: u32::MAX });
         let (entries, hasher) = (&self.entries, &self.hasher);
         let hash = hasher.hash_one(series);
         self.by_series.insert_unique(hash, at, |at| hasher.hash_one(&*entries[*at as usize].series));
@@ -231,13 +239,15 @@ mod tests {
         let mut expected = 0;
         for text in series {
             let known = match memory.expected() {
-                Some((known, next)) if next == *text => {
+                Some((known, next, _)) if next == text.as_bytes() => {
                     expected += 1;
                     Some(known)
                 }
-                _ => memory.find(text),
+                _ => memory.find(text.as_bytes(), Family::Plain),
             };
-            let known = known.or_else(|| memory.remember(text, Meaning::Dropped)).expect("there is room");
+            let known = known
+                .or_else(|| memory.remember(text.as_bytes(), Family::Plain, Meaning::Dropped))
+                .expect("there is room");
             memory.note(known);
         }
         memory.end_page();
@@ -259,9 +269,9 @@ mod tests {
         let mut memory = Memory::default();
         page(&mut memory, &["a", "b"]);
         page(&mut memory, &["a"]);
-        assert!(memory.find("b").is_some());
+        assert!(memory.find(b"b", Family::Plain).is_some());
         page(&mut memory, &["a"]);
-        assert!(memory.find("b").is_none());
+        assert!(memory.find(b"b", Family::Plain).is_none());
         assert_eq!(memory.len(), 1);
         assert_eq!(page(&mut memory, &["a", "b"]), 1);
     }
@@ -284,13 +294,13 @@ mod tests {
         for (series, meaning) in
             [("up", Meaning::Kept(up)), ("down", Meaning::Unwanted), ("gone", Meaning::Dropped)]
         {
-            let known = memory.remember(series, meaning).expect("there is room");
+            let known = memory.remember(series.as_bytes(), Family::Plain, meaning).expect("there is room");
             assert_eq!(memory.note(known), Times::First);
             assert_eq!(memory.note(known), Times::Again);
         }
         memory.end_page();
         memory.begin_page(1, &|_| false);
-        assert_eq!((memory.find("up"), memory.find("down")), (None, None));
-        assert!(memory.find("gone").is_some());
+        assert_eq!((memory.find(b"up", Family::Plain), memory.find(b"down", Family::Plain)), (None, None));
+        assert!(memory.find(b"gone", Family::Plain).is_some());
     }
 }

@@ -24,8 +24,8 @@ mod tests;
 pub use discovery::{Target, TargetError, TargetErrors, TargetFault, resolve_targets};
 pub use error::ScrapeError;
 pub use formats::{
-    Counted, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, decode, metadata,
-    parse_text,
+    Counted, Family, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, TextFormat, decode,
+    metadata, parse_text, parse_text_as,
 };
 pub use job::{Authorization, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings};
 pub use relabel::relabel;

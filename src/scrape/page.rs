@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
 use crate::scrape::memory::{Meaning, Memory, Times};
-use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, decode, relabel};
+use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, decode, relabel};
 use crate::series::PageSample;
 
 /// Put before a label of the page that the target has, too.
@@ -84,12 +84,12 @@ impl<'a> Reader<'a> {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<(), ScrapeError> {
-        let page = decode(body)?;
+        let page = decode(TextFormat::Prometheus, body)?;
         let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
-        let mut lines = Lines::new(&page);
+        let mut lines = Lines::new(TextFormat::Prometheus, &page);
         loop {
-            if let Some((known, series)) = self.memory.expected()
-                && let Some(reading) = lines.take_known(series)?
+            if let Some((known, series, family)) = self.memory.expected()
+                && let Some(reading) = lines.take_known(series, family)?
             {
                 let times = self.memory.note(known);
                 let meaning = self.memory.meaning(known).clone();
@@ -124,12 +124,12 @@ impl<'a> Reader<'a> {
     }
 
     fn take_line(&mut self, line: &Line<'_>) -> Result<(), ScrapeError> {
-        let (meaning, times) = if let Some(known) = self.memory.find(line.series) {
+        let (meaning, times) = if let Some(known) = self.memory.find(line.series.as_bytes(), line.family) {
             let times = self.memory.note(known);
             (self.memory.meaning(known).clone(), times)
         } else {
             let meaning = self.meaning_of(line)?;
-            match self.memory.remember(line.series, meaning.clone()) {
+            match self.memory.remember(line.series.as_bytes(), line.family, meaning.clone()) {
                 Some(known) => (meaning, self.memory.note(known)),
                 None => {
                     self.has_strangers = true;
@@ -197,8 +197,11 @@ impl<'a> Reader<'a> {
 fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
     let mut builder = identity.edit();
     let mut conflicts = Vec::new();
-    let pairs = std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(line.labels.clone());
-    for (name, value) in pairs {
+    let labels = line.labels.clone().map(|(name, value)| {
+        let value = line.family.meant(&name, value);
+        (name, value)
+    });
+    for (name, value) in std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(labels) {
         if honor_labels || identity.get(&name).is_none() {
             builder.put(&name, &value);
         } else if !value.is_empty() {

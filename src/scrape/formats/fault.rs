@@ -24,6 +24,23 @@ pub enum Fault {
     /// A NUL byte outside of quotes.
     #[error("a NUL byte outside of a label value")]
     Nul,
+    /// An OpenMetrics page without its last line: it may have been cut off.
+    #[error("the page does not end with `# EOF`")]
+    NoEnd,
+    /// More after the last line of an OpenMetrics page.
+    #[error("the page goes on after `# EOF`")]
+    AfterEnd,
+    /// A line of OpenMetrics that begins with `#` and is none of those that there are.
+    #[error("a comment; OpenMetrics has only `# TYPE`, `# HELP`, `# UNIT` and `# EOF`")]
+    Comment,
+    /// A `# UNIT` that the metric's name does not end in.
+    #[error("the name `{name}` does not end in its unit `_{unit}`")]
+    Unit {
+        /// The metric's name.
+        name: String,
+        /// The unit.
+        unit: String,
+    },
     /// Lines end in `\r\n`.
     #[error("a carriage return; lines must end in a line feed alone")]
     CarriageReturn,
@@ -59,9 +76,17 @@ pub enum Fault {
     /// A timestamp that is no 64-bit number of milliseconds.
     #[error("`{0}` is not a timestamp in milliseconds")]
     Timestamp(String),
+    /// A timestamp that is no time in seconds.
+    #[error("`{0}` is not a timestamp in seconds")]
+    Seconds(String),
     /// A `# TYPE` line with another word.
-    #[error("`{0}` is not a metric type; there are counter, gauge, histogram, summary and untyped")]
-    Type(String),
+    #[error("`{kind}` is not a metric type; there are {known}")]
+    Type {
+        /// The word.
+        kind: String,
+        /// The words that there are.
+        known: &'static str,
+    },
 }
 
 /// A fault and the byte of the page where it is.

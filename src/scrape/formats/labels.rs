@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::fault::{Fault, FaultAt, shortened};
+use super::text::TextFormat;
 use crate::model::METRIC_NAME;
 
 /// May begin a label's name; 1 in `NAME_BYTES`.
@@ -139,14 +140,15 @@ enum Piece<'a> {
 
 /// Walks along what stands in braces, from behind the opening one.
 struct Braces<'a> {
+    format: TextFormat,
     page: &'a str,
     at: usize,
     first: bool,
 }
 
 impl<'a> Braces<'a> {
-    fn new(page: &'a str, at: usize) -> Self {
-        Self { page, at, first: true }
+    fn new(format: TextFormat, page: &'a str, at: usize) -> Self {
+        Self { format, page, at, first: true }
     }
 
     #[inline]
@@ -195,7 +197,10 @@ impl<'a> Braces<'a> {
         }
         let (value, end) = quoted(self.page, at)?;
         at = skip_blanks(bytes, end);
-        // The server does without the comma between two labels, so pages without it are about.
+        // In its own format the server does without the comma between two labels, so pages without it are about.
+        if self.format == TextFormat::OpenMetrics && !matches!(bytes.get(at), Some(b',' | b'}')) {
+            return Err(FaultAt::expected(self.page, at, "a comma or the closing brace"));
+        }
         self.at = at + usize::from(bytes.get(at) == Some(&b','));
         Ok(Piece::Label(start, Label { name, value }))
     }
@@ -213,13 +218,14 @@ pub(super) struct Checked<'a> {
 /// The labels go to `found`, which is lent so that a line needs no room of its own.
 #[inline]
 pub(super) fn check<'a>(
+    format: TextFormat,
     page: &'a str,
     at: usize,
     named_before: bool,
     found: &mut Vec<Label<'a>>,
 ) -> Result<Checked<'a>, FaultAt> {
     found.clear();
-    let mut braces = Braces::new(page, at);
+    let mut braces = Braces::new(format, page, at);
     let mut metric = None;
     loop {
         let start = braces.at;
@@ -241,6 +247,20 @@ pub(super) fn check<'a>(
                 }
                 return Ok(Checked { end: braces.at, name: metric });
             }
+        }
+    }
+}
+
+/// Where the braces of an OpenMetrics line close that nobody wants, from behind the opening one. What is quoted is passed,
+/// nothing else is looked at.
+pub(super) fn pass_braces(page: &str, at: usize) -> Result<usize, FaultAt> {
+    let (bytes, mut here) = (page.as_bytes(), at);
+    loop {
+        match bytes.get(here) {
+            Some(b'"') => here = quoted(page, here)?.1,
+            Some(b'}') => return Ok(here + 1),
+            None | Some(b'\n') => return Err(FaultAt::expected(page, here, "the closing brace")),
+            Some(_) => here += 1,
         }
     }
 }

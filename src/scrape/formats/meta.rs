@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::fault::{Fault, FaultAt, shortened};
 use super::labels::{Written, metric_name, skip_blanks, unescape};
+use super::text::{Family, line_end};
 
 /// The words of `# TYPE`. The server knows the first five; the others are those of the reference library.
 const TYPES: [&str; 7] =
@@ -48,10 +49,21 @@ pub fn metadata(page: &str) -> impl Iterator<Item = Metadata<'_>> {
     })
 }
 
-/// Checks the line whose `#` stands at `at`, and says where it ends: at its line end, or at the page's end.
-pub(super) fn check(page: &str, at: usize) -> Result<usize, FaultAt> {
-    let end = page[at..].find('\n').map_or(page.len(), |length| at + length);
-    read(page, at, end).map(|_| end)
+/// Checks the line whose `#` stands at `at`, and says where it ends: at its line end, or at the page's end; and how lines
+/// are read from here on, where it is a `# TYPE`.
+pub(super) fn check(page: &str, at: usize) -> Result<(usize, Option<Family>), FaultAt> {
+    let end = line_end(page.as_bytes(), at);
+    let said = read(page, at, end)?;
+    Ok((end, said.filter(|said| said.what == Keyword::Type).map(|said| family(said.text))))
+}
+
+/// How lines are read after a `# TYPE` of this kind.
+pub(super) fn family(kind: &str) -> Family {
+    match kind {
+        "histogram" => Family::Histogram,
+        "summary" => Family::Summary,
+        _ => Family::Plain,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,6 +103,9 @@ fn read(page: &str, at: usize, end: usize) -> Result<Option<Said<'_>>, FaultAt> 
     Err(match text.find(['\r', '\0']) {
         Some(odd) => FaultAt::expected(page, rest + odd, "the end of the line"),
         None if end == page.len() => FaultAt::expected(page, end, "a metric type"),
-        None => FaultAt::new(rest, Fault::Type(shortened(text))),
+        None => FaultAt::new(
+            rest,
+            Fault::Type { kind: shortened(text), known: "counter, gauge, histogram, summary and untyped" },
+        ),
     })
 }

@@ -5,12 +5,14 @@
 //!       and column. One bad line fails the whole page: half a page looks like series that went away.
 //! Not:  no relabelling, no target labels, no time: a sample without a timestamp stays without one.
 //!
-//! `text` reads the Prometheus text formats 0.0.4 and 1.0.0. It accepts what the Prometheus server accepts, with
-//! the few differences that are named there.
+//! `text` reads the Prometheus text formats 0.0.4 and 1.0.0, and OpenMetrics with `open_metrics`. They accept what the
+//! Prometheus server accepts, with the few differences that are named there.
 
+mod bound;
 mod fault;
 mod labels;
 mod meta;
+mod open_metrics;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,4 +21,4 @@ mod value;
 pub use fault::{Fault, ParseError};
 pub use labels::LabelPairs;
 pub use meta::{Metadata, metadata};
-pub use text::{Counted, Line, Lines, Reading, Step, decode, parse_text};
+pub use text::{Counted, Family, Line, Lines, Reading, Step, TextFormat, decode, parse_text, parse_text_as};

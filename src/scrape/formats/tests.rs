@@ -156,17 +156,26 @@ fn a_line_that_nobody_wants_is_counted_and_checked_in_its_form() {
 #[test]
 fn a_known_series_is_taken_by_its_bytes_alone() {
     let page = "# TYPE a gauge\na{x=\"1\"} 1\nab 2 7\na {x=\"1\"} 3\na{x=\"1\"}4\n";
-    let mut lines = Lines::new(page);
-    assert_eq!(lines.take_known("a"), Ok(None));
-    assert_eq!(lines.take_known("a{x=\"1\"}"), Ok(Some(Reading { value: 1.0, timestamp_ms: None })));
-    assert_eq!(lines.take_known("a"), Ok(None));
-    assert_eq!(lines.take_known("ab"), Ok(Some(Reading { value: 2.0, timestamp_ms: Some(7) })));
-    assert_eq!(lines.take_known("a"), Ok(None));
+    let mut lines = Lines::new(TextFormat::Prometheus, page);
+    assert_eq!(lines.take_known(b"a", Family::Plain), Ok(None));
+    assert_eq!(
+        lines.take_known(b"a{x=\"1\"}", Family::Plain),
+        Ok(Some(Reading { value: 1.0, timestamp_ms: None }))
+    );
+    assert_eq!(lines.take_known(b"a", Family::Plain), Ok(None));
+    assert_eq!(
+        lines.take_known(b"ab", Family::Plain),
+        Ok(Some(Reading { value: 2.0, timestamp_ms: Some(7) }))
+    );
+    assert_eq!(lines.take_known(b"a", Family::Plain), Ok(None));
     assert!(
         matches!(lines.next_line(|_| true), Ok(Some(Step::Wanted(line))) if line.series == "a {x=\"1\"}")
     );
-    assert_eq!(lines.take_known("a{x=\"1\"}"), Ok(Some(Reading { value: 4.0, timestamp_ms: None })));
-    assert_eq!(lines.take_known("a"), Ok(None));
+    assert_eq!(
+        lines.take_known(b"a{x=\"1\"}", Family::Plain),
+        Ok(Some(Reading { value: 4.0, timestamp_ms: None }))
+    );
+    assert_eq!(lines.take_known(b"a", Family::Plain), Ok(None));
     assert!(matches!(lines.next_line(|_| true), Ok(None)));
     assert_eq!(lines.counted(), Counted { samples: 4, wanted: 4, last_line_ended: true });
 }
@@ -279,7 +288,7 @@ proptest! {
     fn no_bytes_make_it_panic(page: Vec<u8>) {
         let _ = read(&page);
         let _ = parse_text(&page, |_| false, |_| ());
-        let _ = decode(&page).map(|page| metadata(&page).count());
+        let _ = decode(TextFormat::Prometheus, &page).map(|page| metadata(&page).count());
     }
 
     #[test]
@@ -291,7 +300,7 @@ proptest! {
         }
         let _ = metadata(&page).count();
         for known in ["a", "a{b=\"\"}", "a{b=\"\"} 1"] {
-            let _ = Lines::new(&page).take_known(known);
+            let _ = Lines::new(TextFormat::Prometheus, &page).take_known(known.as_bytes(), Family::Plain);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Prometheus text formats 0.0.4 and 1.0.0.
+//! The text formats: Prometheus 0.0.4 and 1.0.0, and the lines of OpenMetrics.
 //!
 //! In:   a page; for each line, whether its metric is wanted, or the series that is expected there.
 //! Out:  lines with a value, whole and in order, borrowed from the page.
@@ -11,14 +11,48 @@
 //! Where this differs from the Prometheus server (`model/textparse/promparse.go`): a label that comes twice is
 //! refused here (the server does it later, in the scrape); a line end within quotes is refused, as the format
 //! says; a NUL byte at the start of a line is refused instead of ending the page there; `{,}`, several blanks before a type
-//! and a timestamp with a sign are taken, as other readers do.
+//! and a timestamp with a sign are taken, as other readers do. How OpenMetrics is another format is in `open_metrics`.
 
 use std::borrow::Cow;
 
+use super::bound;
 use super::fault::{Fault, FaultAt, ParseError};
 use super::labels::{self, Label, LabelPairs, metric_name_end, skip_blanks};
 use super::meta;
+use super::open_metrics;
 use super::value::{read_timestamp, read_value};
+
+/// Which of the text formats a page is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// Prometheus 0.0.4 or 1.0.0.
+    Prometheus,
+    /// OpenMetrics 0.0.1 or 1.0.
+    OpenMetrics,
+}
+
+/// What the last `# TYPE` says, as far as it changes what a line means: to Prometheus 3, the `le` of a histogram and the
+/// `quantile` of a summary are numbers, so that `1` and `1.0` are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Family {
+    /// Labels are what they are written as.
+    #[default]
+    Plain,
+    /// `le` is a number.
+    Histogram,
+    /// `quantile` is a number.
+    Summary,
+}
+
+impl Family {
+    /// What a label's value means: a number is written as OpenMetrics writes it, whichever format it came in.
+    pub fn meant<'a>(self, label: &str, value: Cow<'a, str>) -> Cow<'a, str> {
+        match (self, label) {
+            (Self::Histogram, "le") | (Self::Summary, "quantile") => bound::normal(value),
+            _ => value,
+        }
+    }
+}
 
 /// A line with a value.
 #[derive(Debug, Clone)]
@@ -26,6 +60,8 @@ pub struct Line<'a> {
     /// What stands before the value, as it is written: the same series is written in the same way each time, so
     /// this can be remembered (`Lines::take_known`).
     pub series: &'a str,
+    /// What its labels mean; they are given as written.
+    pub family: Family,
     /// The metric's name.
     pub name: Cow<'a, str>,
     /// The other labels.
@@ -50,7 +86,7 @@ pub struct Reading {
 pub enum Step<'a> {
     /// Its metric is wanted.
     Wanted(Line<'a>),
-    /// Its metric is not; the line is counted.
+    /// Its metric is not, or it is a native histogram, of which this format has none; the line is counted.
     Skipped,
 }
 
@@ -75,11 +111,24 @@ pub struct Counted {
 /// The first fault of the page. What `visit` got until then must be thrown away.
 pub fn parse_text(
     page: &[u8],
+    wants: impl FnMut(&str) -> bool,
+    visit: impl FnMut(Line<'_>),
+) -> Result<Counted, ParseError> {
+    parse_text_as(TextFormat::Prometheus, page, wants, visit)
+}
+
+/// As `parse_text`, of a page in either format.
+///
+/// # Errors
+/// As `parse_text`.
+pub fn parse_text_as(
+    format: TextFormat,
+    page: &[u8],
     mut wants: impl FnMut(&str) -> bool,
     mut visit: impl FnMut(Line<'_>),
 ) -> Result<Counted, ParseError> {
-    let page = decode(page)?;
-    let mut lines = Lines::new(&page);
+    let page = decode(format, page)?;
+    let mut lines = Lines::new(format, &page);
     while let Some(step) = lines.next_line(&mut wants)? {
         if let Step::Wanted(line) = step {
             visit(line);
@@ -88,11 +137,12 @@ pub fn parse_text(
     Ok(lines.counted())
 }
 
-/// The page as text. Bytes that are no UTF-8 are allowed in plain comments only, as in the server.
+/// The page as text. Bytes that are no UTF-8 are allowed in plain comments only, as in the server; OpenMetrics has no
+/// such comments.
 ///
 /// # Errors
 /// `Fault::BadUtf8` where they are elsewhere.
-pub fn decode(page: &[u8]) -> Result<Cow<'_, str>, ParseError> {
+pub fn decode(format: TextFormat, page: &[u8]) -> Result<Cow<'_, str>, ParseError> {
     if let Ok(text) = std::str::from_utf8(page) {
         return Ok(Cow::Borrowed(text));
     }
@@ -102,7 +152,7 @@ pub fn decode(page: &[u8]) -> Result<Cow<'_, str>, ParseError> {
         let word = good.trim_start_matches([' ', '\t']);
         let is_help =
             word.starts_with(['#']) && word[1..].trim_start_matches([' ', '\t']).starts_with("HELP");
-        if !word.starts_with('#') || is_help {
+        if !word.starts_with('#') || is_help || format == TextFormat::OpenMetrics {
             let column = good.chars().count() + 1;
             return Err(ParseError { line: line + 1, column, fault: Fault::BadUtf8 });
         }
@@ -113,7 +163,9 @@ pub fn decode(page: &[u8]) -> Result<Cow<'_, str>, ParseError> {
 /// Walks along the lines of a page that have a value.
 #[derive(Debug)]
 pub struct Lines<'a> {
+    format: TextFormat,
     page: &'a str,
+    family: Family,
     /// The start of the first line that has not been read.
     at: usize,
     line: usize,
@@ -126,8 +178,18 @@ pub struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     /// Begins at the start of a page (see `decode`).
-    pub fn new(page: &'a str) -> Self {
-        Self { page, at: 0, line: 1, line_start: 0, samples: 0, wanted: 0, labels: Vec::new() }
+    pub fn new(format: TextFormat, page: &'a str) -> Self {
+        Self {
+            format,
+            page,
+            family: Family::Plain,
+            at: 0,
+            line: 1,
+            line_start: 0,
+            samples: 0,
+            wanted: 0,
+            labels: Vec::new(),
+        }
     }
 
     /// What has been read so far.
@@ -146,20 +208,23 @@ impl<'a> Lines<'a> {
             Ok(None) => Ok(None),
             Ok(Some(None)) => Ok(Some(Step::Skipped)),
             Ok(Some(Some((series, name, Reading { value, timestamp_ms })))) => {
+                let family = self.family;
                 let labels = LabelPairs::new(&self.labels);
-                Ok(Some(Step::Wanted(Line { series, name, labels, value, timestamp_ms })))
+                Ok(Some(Step::Wanted(Line { series, family, name, labels, value, timestamp_ms })))
             }
             Err(fault) => Err(fault.in_page(self.page, self.line, self.line_start)),
         }
     }
 
-    /// Takes the next line with a value without a look into its series, where that is written as `series`, the
-    /// `Line::series` of an earlier page that was good. `None` where it is another, which `next_line` reads then.
+    /// Takes the next line with a value without a look into its series, where that is written as `series` and read as
+    /// in `family`, which are those of a `Line` of an earlier page that was good. `None` where it is another, which
+    /// `next_line` reads then.
     ///
     /// # Errors
     /// As `next_line`.
-    pub fn take_known(&mut self, series: &str) -> Result<Option<Reading>, ParseError> {
-        self.step_known(series).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
+    #[inline]
+    pub fn take_known(&mut self, series: &[u8], family: Family) -> Result<Option<Reading>, ParseError> {
+        self.step_known(series, family).map_err(|fault| fault.in_page(self.page, self.line, self.line_start))
     }
 
     #[inline]
@@ -171,7 +236,10 @@ impl<'a> Lines<'a> {
         self.labels.clear();
         let mut series_end = name_end;
         let is_wanted;
-        let braces = skip_blanks(bytes, name_end);
+        let braces = match self.format {
+            TextFormat::Prometheus => skip_blanks(bytes, name_end),
+            TextFormat::OpenMetrics => name_end,
+        };
         let has_braces = bytes.get(braces) == Some(&b'{');
         if name_end == start && !has_braces {
             return Err(self.no_name(start));
@@ -179,15 +247,21 @@ impl<'a> Lines<'a> {
         if name_end > start {
             is_wanted = wants(&name);
             if has_braces && is_wanted {
-                series_end = labels::check(page, braces + 1, true, &mut self.labels)?.end;
+                series_end = labels::check(self.format, page, braces + 1, true, &mut self.labels)?.end;
             } else if has_braces {
                 series_end = self.skip_braces(braces)?;
             }
         } else {
-            let checked = labels::check(page, braces + 1, false, &mut self.labels)?;
+            let checked = labels::check(self.format, page, braces + 1, false, &mut self.labels)?;
             name = checked.name.ok_or_else(|| FaultAt::new(start, Fault::NoName))?.plain();
             series_end = checked.end;
             is_wanted = wants(&name);
+        }
+        if self.is_composite(series_end) {
+            let end = open_metrics::pass_composite(page, series_end + 1)?;
+            self.end_line(end);
+            self.samples += 1;
+            return Ok(Some(None));
         }
         let reading = self.finish(series_end)?;
         self.samples += 1;
@@ -196,17 +270,17 @@ impl<'a> Lines<'a> {
     }
 
     #[inline]
-    fn step_known(&mut self, series: &str) -> Result<Option<Reading>, FaultAt> {
+    fn step_known(&mut self, series: &[u8], family: Family) -> Result<Option<Reading>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };
         let (bytes, end) = (self.page.as_bytes(), start + series.len());
-        if !bytes[start..].starts_with(series.as_bytes()) {
+        if family != self.family || !bytes[start..].starts_with(series) {
             return Ok(None);
         }
         // A bare name goes on where more of it, or braces, follow.
-        let goes_on = !series.ends_with('}')
+        let goes_on = !series.ends_with(b"}")
             && (!matches!(bytes.get(end), Some(b' ' | b'\t'))
                 || bytes.get(skip_blanks(bytes, end)) == Some(&b'{'));
-        if series.is_empty() || goes_on {
+        if series.is_empty() || goes_on || self.is_composite(end) {
             return Ok(None);
         }
         let reading = self.finish(end)?;
@@ -218,6 +292,9 @@ impl<'a> Lines<'a> {
     /// Passes blank lines and comments, and says where the next line with a value begins, behind its indent.
     #[inline]
     fn seek_sample(&mut self) -> Result<Option<usize>, FaultAt> {
+        if self.format == TextFormat::OpenMetrics {
+            return self.seek_open_metrics();
+        }
         let bytes = self.page.as_bytes();
         loop {
             let start = skip_blanks(bytes, self.at);
@@ -225,12 +302,36 @@ impl<'a> Lines<'a> {
                 None => return Ok(None),
                 Some(b'\n') => self.end_line(start),
                 Some(b'#') => {
-                    let end = meta::check(self.page, start)?;
+                    let (end, family) = meta::check(self.page, start)?;
+                    self.family = family.unwrap_or(self.family);
                     self.end_line(end);
                 }
                 Some(_) => return Ok(Some(start)),
             }
         }
+    }
+
+    /// As `seek_sample`: no blank lines, no indents, no plain comments, and `# EOF` at the end.
+    #[inline]
+    fn seek_open_metrics(&mut self) -> Result<Option<usize>, FaultAt> {
+        let bytes = self.page.as_bytes();
+        while let Some(b'#') = bytes.get(self.at) {
+            let Some((end, family)) = open_metrics::check_comment(self.page, self.at)? else {
+                return Ok(None);
+            };
+            self.family = family.unwrap_or(self.family);
+            self.end_line(end);
+        }
+        if self.at == bytes.len() {
+            return Err(FaultAt::new(self.at, Fault::NoEnd));
+        }
+        Ok(Some(self.at))
+    }
+
+    /// Whether a native histogram follows, which is no part of OpenMetrics 1.0, but is written by some.
+    #[inline]
+    fn is_composite(&self, series_end: usize) -> bool {
+        self.format == TextFormat::OpenMetrics && self.page.as_bytes().get(series_end + 1) == Some(&b'{')
     }
 
     /// The line that ends at `end` has been read.
@@ -246,6 +347,11 @@ impl<'a> Lines<'a> {
     /// Reads what follows the series, up to the end of the line.
     #[inline]
     fn finish(&mut self, series_end: usize) -> Result<Reading, FaultAt> {
+        if self.format == TextFormat::OpenMetrics {
+            let (reading, end) = open_metrics::finish(self.page, series_end)?;
+            self.end_line(end);
+            return Ok(reading);
+        }
         let (page, bytes) = (self.page, self.page.as_bytes());
         let (value, value_end) = read_value(page, skip_blanks(bytes, series_end))?;
         let mut end = skip_blanks(bytes, value_end);
@@ -266,7 +372,11 @@ impl<'a> Lines<'a> {
     /// brace in it, and at what stands before the closing brace; not at what stands between.
     fn skip_braces(&self, open: usize) -> Result<usize, FaultAt> {
         let bytes = self.page.as_bytes();
-        let line_end = self.page[open..].find('\n').map_or(self.page.len(), |length| open + length);
+        let line_end = line_end(bytes, open);
+        if self.format == TextFormat::OpenMetrics && bytes[open..line_end].contains(&b'#') {
+            // An exemplar may follow, with braces of its own.
+            return labels::pass_braces(self.page, open + 1);
+        }
         let close = bytes[open..line_end].iter().rposition(|b| *b == b'}').map(|at| open + at);
         let Some(close) = close else {
             return Err(FaultAt::expected(self.page, line_end, "the closing brace"));
@@ -285,4 +395,10 @@ impl<'a> Lines<'a> {
         }
         FaultAt::expected(self.page, at, "a metric name")
     }
+}
+
+/// Where the line that `at` is in ends: at its line feed, or at the page's end.
+#[inline]
+pub(super) fn line_end(page: &[u8], at: usize) -> usize {
+    memchr::memchr(b'\n', &page[at..]).map_or(page.len(), |length| at + length)
 }

@@ -241,3 +241,20 @@ mod law {
         }
     }
 }
+
+#[test]
+fn bounds_of_histograms_and_summaries_are_numbers() {
+    let body = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\n# TYPE s summary\ns{quantile=\"0\"} 2\n# TYPE g gauge\n\
+                g{le=\"1\",quantile=\"0\"} 3\n";
+    let mut reads = Reads::of(job("j", &["h:1"]));
+    for _ in 0..2 {
+        let read = reads.page(body, &all).expect("good");
+        assert_eq!(
+            shown(&read),
+            ["h_bucket{le=\"1.0\"} 1", "s{quantile=\"0.0\"} 2", "g{le=\"1\", quantile=\"0\"} 3"]
+        );
+    }
+    // The memory of one type is not taken for another.
+    let untyped = reads.page(&body.replace("# TYPE h histogram\n", ""), &all).expect("good");
+    assert_eq!(shown(&untyped)[0], "h_bucket{le=\"1\"} 1");
+}
