@@ -8,12 +8,17 @@
 //! memory knows what came of it. Where neither relabelling nor a limit on labels needs to see every line, those
 //! that nobody wants are passed over after a look at their name.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
 use crate::scrape::memory::{Meaning, Memory, Times};
-use crate::scrape::{Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, decode, relabel};
-use crate::series::PageSample;
+use crate::scrape::{
+    Families, Family, Format, Job, Limits, Line, Lines, ProtobufSample, ProtobufStep, ProtobufValue,
+    ScrapeError, Step, Target, TextFormat, decode, relabel,
+};
+use crate::series::{PageHistogram, PageSample};
 
 /// Put before a label of the page that the target has, too.
 const EXPORTED_PREFIX: &str = "exported_";
@@ -32,6 +37,8 @@ pub(super) struct Demanded<'a> {
 pub(super) struct Read {
     /// The samples that are wanted.
     pub(super) samples: Vec<PageSample>,
+    /// The native histograms that are wanted.
+    pub(super) histograms: Vec<PageHistogram>,
     /// All samples on the page.
     pub(super) scraped: u64,
     /// Those left after metric relabelling.
@@ -44,17 +51,25 @@ pub(super) struct Read {
 /// Reads a page. The figures hold up to the fault where there is one.
 pub(super) fn read_page(
     body: &[u8],
+    format: Format,
     target: &Target,
     demanded: Demanded<'_>,
     memory: &mut Memory,
 ) -> (Read, Result<(), ScrapeError>) {
     let mut reader = Reader::new(target, demanded, memory);
-    let outcome = reader.read(body);
+    let outcome = reader.read(body, format);
     let mut read = reader.read;
     if outcome.is_err() {
         read.samples = Vec::new();
+        read.histograms = Vec::new();
     }
     (read, outcome)
+}
+
+/// Why a protobuf sample fails its page: by itself, or for a reason that all formats have.
+enum Refused {
+    Sample(crate::scrape::ProtobufFault),
+    Page(ScrapeError),
 }
 
 struct Reader<'a> {
@@ -83,27 +98,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(&mut self, body: &[u8]) -> Result<(), ScrapeError> {
-        let page = decode(TextFormat::Prometheus, body)?;
+    fn read(&mut self, body: &[u8], format: Format) -> Result<(), ScrapeError> {
         let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
-        let mut lines = Lines::new(TextFormat::Prometheus, &page);
-        loop {
-            if let Some((known, series, family)) = self.memory.expected()
-                && let Some(reading) = lines.take_known(series, family)?
-            {
-                let times = self.memory.note(known);
-                let meaning = self.memory.meaning(known).clone();
-                self.take(meaning, times, reading.value, reading.timestamp_ms);
-                continue;
-            }
-            match lines.next_line(|name| reads_all || self.is_wanted(name))? {
-                None => break,
-                Some(Step::Skipped) => {
-                    self.read.scraped += 1;
-                    self.read.post_relabel += 1;
-                }
-                Some(Step::Wanted(line)) => self.take_line(&line)?,
-            }
+        match format {
+            Format::Text => self.read_lines(TextFormat::Prometheus, body, reads_all)?,
+            Format::OpenMetrics => self.read_lines(TextFormat::OpenMetrics, body, reads_all)?,
+            Format::Protobuf => self.read_families(body, reads_all)?,
         }
         if let Some(limit) = self.job.limits.samples.filter(|limit| *limit < self.read.post_relabel) {
             return Err(ScrapeError::TooManySamples { found: self.read.post_relabel, limit });
@@ -115,6 +115,46 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    fn read_lines(&mut self, format: TextFormat, body: &[u8], reads_all: bool) -> Result<(), ScrapeError> {
+        let page = decode(format, body)?;
+        let mut lines = Lines::new(format, &page);
+        loop {
+            if let Some((known, series, family)) = self.memory.expected()
+                && let Some(reading) = lines.take_known(series, family)?
+            {
+                let times = self.memory.note(known);
+                let meaning = self.memory.meaning(known).clone();
+                self.take(meaning, times, reading.value, reading.timestamp_ms);
+                continue;
+            }
+            match lines.next_line(|name| reads_all || self.is_wanted(name))? {
+                None => return Ok(()),
+                Some(Step::Skipped) => self.skip(1),
+                Some(Step::Wanted(line)) => self.take_line(&line)?,
+            }
+        }
+    }
+
+    fn read_families(&mut self, body: &[u8], reads_all: bool) -> Result<(), ScrapeError> {
+        let mut families = Families::new(body, self.job.histograms);
+        loop {
+            match families.next_sample(|name| reads_all || self.is_wanted(name))? {
+                None => return Ok(()),
+                Some(ProtobufStep::Skipped(samples)) => self.skip(samples),
+                Some(ProtobufStep::Wanted(sample)) => match self.take_protobuf(&sample) {
+                    Ok(()) => {}
+                    Err(Refused::Page(error)) => return Err(error),
+                    Err(Refused::Sample(fault)) => return Err(families.error(fault).into()),
+                },
+            }
+        }
+    }
+
+    fn skip(&mut self, samples: u64) {
+        self.read.scraped += samples;
+        self.read.post_relabel += samples;
+    }
+
     fn is_wanted(&mut self, name: &str) -> bool {
         if self.last_name.0 != name {
             self.last_name.1 = (self.demanded.wants)(name);
@@ -124,28 +164,82 @@ impl<'a> Reader<'a> {
     }
 
     fn take_line(&mut self, line: &Line<'_>) -> Result<(), ScrapeError> {
-        let (meaning, times) = if let Some(known) = self.memory.find(line.series.as_bytes(), line.family) {
-            let times = self.memory.note(known);
-            (self.memory.meaning(known).clone(), times)
-        } else {
-            let meaning = self.meaning_of(line)?;
-            match self.memory.remember(line.series.as_bytes(), line.family, meaning.clone()) {
-                Some(known) => (meaning, self.memory.note(known)),
-                None => {
-                    self.has_strangers = true;
-                    (meaning, Times::First)
-                }
+        let series = line.series.as_bytes();
+        let (meaning, times) = match self.recall(series, line.family) {
+            Some(known) => known,
+            None => {
+                let labels = line.labels.clone().map(|(name, value)| {
+                    let value = line.family.meant(&name, value);
+                    (name, value)
+                });
+                let meaning = self.meaning_of(&line.name, labels, line.series)?;
+                self.remember(series, line.family, meaning)
             }
         };
         self.take(meaning, times, line.value, line.timestamp_ms);
         Ok(())
     }
 
+    fn take_protobuf(&mut self, sample: &ProtobufSample<'_>) -> Result<(), Refused> {
+        let expected = self.memory.expected().filter(|(_, series, _)| *series == sample.series);
+        let known = match expected.map(|(known, ..)| known) {
+            Some(known) => {
+                let times = self.memory.note(known);
+                Some((self.memory.meaning(known).clone(), times))
+            }
+            None => self.recall(sample.series, Family::Plain),
+        };
+        let (meaning, times) = match known {
+            Some(known) => known,
+            None => {
+                let name = sample.name();
+                let labels = sample.labels().map_err(Refused::Sample)?.into_iter();
+                let labels = labels.map(|(name, value)| (Cow::Borrowed(name), value));
+                let meaning = self.meaning_of(&name, labels, &name).map_err(Refused::Page)?;
+                self.remember(sample.series, Family::Plain, meaning)
+            }
+        };
+        match &sample.value {
+            ProtobufValue::Float(value) => self.take(meaning, times, *value, sample.timestamp_ms),
+            ProtobufValue::Native(native) => {
+                // One that nobody wants is not built, and so not checked, as a line that nobody wants is not.
+                let labels = match self.count(meaning) {
+                    Some(labels) => labels,
+                    None => return Ok(()),
+                };
+                let value = Arc::new(native.histogram().map_err(Refused::Sample)?);
+                let at = self.own_time(sample.timestamp_ms);
+                if times == Times::Again && at.is_none() {
+                    self.leave_out(labels);
+                } else {
+                    self.read.histograms.push(PageHistogram { labels, at, value });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is remembered of a series that did not come where it was expected.
+    fn recall(&mut self, series: &[u8], family: Family) -> Option<(Meaning, Times)> {
+        let known = self.memory.find(series, family)?;
+        let times = self.memory.note(known);
+        Some((self.memory.meaning(known).clone(), times))
+    }
+
+    fn remember(&mut self, series: &[u8], family: Family, meaning: Meaning) -> (Meaning, Times) {
+        match self.memory.remember(series, family, meaning.clone()) {
+            Some(known) => (meaning, self.memory.note(known)),
+            None => {
+                self.has_strangers = true;
+                (meaning, Times::First)
+            }
+        }
+    }
+
+    #[inline]
     fn take(&mut self, meaning: Meaning, times: Times, value: f64, timestamp_ms: Option<i64>) {
-        self.read.scraped += 1;
-        self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
-        let Meaning::Kept(labels) = meaning else { return };
-        let at = timestamp_ms.filter(|_| self.job.honor_timestamps).map(Timestamp::from_millis);
+        let Some(labels) = self.count(meaning) else { return };
+        let at = self.own_time(timestamp_ms);
         // With a time of its own it may be another sample of the series; without one it cannot.
         if times == Times::Again && at.is_none() {
             self.leave_out(labels);
@@ -154,20 +248,40 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Counts a sample, and says its labels where it is kept.
+    #[inline]
+    fn count(&mut self, meaning: Meaning) -> Option<Labels> {
+        self.read.scraped += 1;
+        self.read.post_relabel += u64::from(meaning != Meaning::Dropped);
+        match meaning {
+            Meaning::Kept(labels) => Some(labels),
+            Meaning::Unwanted | Meaning::Dropped => None,
+        }
+    }
+
+    fn own_time(&self, timestamp_ms: Option<i64>) -> Option<Timestamp> {
+        timestamp_ms.filter(|_| self.job.honor_timestamps).map(Timestamp::from_millis)
+    }
+
     fn leave_out(&mut self, labels: Labels) {
         self.read.duplicates += 1;
         self.read.duplicate.get_or_insert(labels);
     }
 
     /// What becomes of a series that is new.
-    fn meaning_of(&mut self, line: &Line<'_>) -> Result<Meaning, ScrapeError> {
-        let mut builder = with_target(line, &self.target.identity, self.job.honor_labels);
+    fn meaning_of<'n>(
+        &mut self,
+        name: &str,
+        labels: impl Iterator<Item = (Cow<'n, str>, Cow<'n, str>)>,
+        series: &str,
+    ) -> Result<Meaning, ScrapeError> {
+        let mut builder = with_target(name, labels, &self.target.identity, self.job.honor_labels);
         if !relabel(&self.job.metric_relabel, &mut builder) {
             return Ok(Meaning::Dropped);
         }
         let labels = builder.build();
         if labels.metric_name().is_empty() {
-            return Err(ScrapeError::NoName { series: shown(line.series) });
+            return Err(ScrapeError::NoName { series: shown(series) });
         }
         check_labels(&labels, &self.job.limits)?;
         Ok(if self.is_wanted(labels.metric_name()) { Meaning::Kept(labels) } else { Meaning::Unwanted })
@@ -178,14 +292,15 @@ impl<'a> Reader<'a> {
     fn leave_out_twins(&mut self) {
         let mut known = HashSet::new();
         let mut left_out = Vec::new();
-        self.read.samples.retain(|sample| {
-            let is_first = known.insert(sample.labels.clone());
-            let stays = is_first || sample.at.is_some();
+        let mut stays = |labels: &Labels, at: Option<Timestamp>| {
+            let stays = known.insert(labels.clone()) || at.is_some();
             if !stays {
-                left_out.push(sample.labels.clone());
+                left_out.push(labels.clone());
             }
             stays
-        });
+        };
+        self.read.samples.retain(|sample| stays(&sample.labels, sample.at));
+        self.read.histograms.retain(|histogram| stays(&histogram.labels, histogram.at));
         for labels in left_out {
             self.leave_out(labels);
         }
@@ -194,14 +309,20 @@ impl<'a> Reader<'a> {
 
 /// The labels of the line and those of the target. Where both have one, `honor_labels` lets the page win, and
 /// a label that the page leaves empty wins too: it ends up absent. Otherwise the page's is renamed.
-fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
+fn with_target<'n>(
+    name: &str,
+    labels: impl Iterator<Item = (Cow<'n, str>, Cow<'n, str>)>,
+    identity: &Labels,
+    honor_labels: bool,
+) -> LabelsBuilder {
     let mut builder = identity.edit();
-    let mut conflicts = Vec::new();
-    let labels = line.labels.clone().map(|(name, value)| {
-        let value = line.family.meant(&name, value);
-        (name, value)
-    });
-    for (name, value) in std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(labels) {
+    let mut conflicts: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    if honor_labels || identity.get(METRIC_NAME).is_none() {
+        builder.put(METRIC_NAME, name);
+    } else {
+        conflicts.push((METRIC_NAME.into(), name.to_owned().into()));
+    }
+    for (name, value) in labels {
         if honor_labels || identity.get(&name).is_none() {
             builder.put(&name, &value);
         } else if !value.is_empty() {

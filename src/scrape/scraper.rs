@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::model::{Clock, Labels, TargetKey, Timestamp, format_duration};
-use crate::scrape::fetch::Fetcher;
+use crate::scrape::fetch::{Answer, Fetcher};
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
 use crate::scrape::schedule::{Rhythm, Schedule};
@@ -260,18 +260,21 @@ impl<C: Clock> Scrape<C> {
     async fn run(self, mut state: OwnedMutexGuard<State>, pages: Sender<ScrapeEvent>) {
         let begun = self.clock.now();
         let body = self.fetch(begun).await;
-        let body_bytes = body.as_ref().map_or(0, |body| body.len() as u64);
-        let (read, outcome) = match body {
+        let body_bytes = body.as_ref().map_or(0, |answer| answer.body.len() as u64);
+        let (mut read, outcome) = match body {
             Ok(body) => self.read(body, &mut state.memory).await,
             Err(error) => (Read::default(), Err(error)),
         };
         self.say(&mut state, &read, &outcome);
+        let histograms = std::mem::take(&mut read.histograms);
         let page = Page {
             target: self.target.key.clone(),
             identity: self.target.identity.clone(),
             at: if begun.since(self.due) <= ALIGNED_WITHIN { self.due } else { begun },
             interval: self.target.interval,
             samples: outcome.map(|()| read.samples).map_err(|error| error.whole()),
+            histograms,
+            marks_own_times: self.target.job.track_timestamps_staleness,
             report: ScrapeReport {
                 duration: self.clock.now().since(begun),
                 scraped: read.scraped,
@@ -283,7 +286,7 @@ impl<C: Clock> Scrape<C> {
         let _ = pages.send(ScrapeEvent::Page(page)).await;
     }
 
-    async fn fetch(&self, begun: Timestamp) -> Result<Vec<u8>, ScrapeError> {
+    async fn fetch(&self, begun: Timestamp) -> Result<Answer, ScrapeError> {
         let timeout = self.target.timeout;
         tokio::select! {
             biased;
@@ -292,13 +295,17 @@ impl<C: Clock> Scrape<C> {
         }
     }
 
-    async fn read(&self, body: Vec<u8>, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
+    async fn read(
+        &self,
+        Answer { body, format }: Answer,
+        memory: &mut Memory,
+    ) -> (Read, Result<(), ScrapeError>) {
         let (target, demand, is_large) =
             (self.target.clone(), self.demand.clone(), LARGE_PAGE_BYTES <= body.len());
         let mut lent = std::mem::take(memory);
         let read = move || {
             let demanded = Demanded { number: demand.number, wants: &*demand.wanted };
-            let answer = read_page(&body, &target, demanded, &mut lent);
+            let answer = read_page(&body, format, &target, demanded, &mut lent);
             (lent, answer)
         };
         let (lent, answer) = if is_large {

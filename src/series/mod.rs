@@ -23,8 +23,10 @@ mod tests;
 mod window;
 mod write;
 
+/// Scraping makes native histograms, and knows of queries only through here.
+pub use crate::promql::{Histogram, Reset};
 pub use excerpt::{Excerpt, Kept};
-pub use page::{Page, PageSample, ScrapeReport};
+pub use page::{Page, PageHistogram, PageSample, ScrapeReport};
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use target::TargetHealth;

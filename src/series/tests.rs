@@ -49,6 +49,8 @@ fn page(target: &str, seconds: i64, samples: &[(&str, f64)]) -> Page {
         at: at(seconds),
         interval: INTERVAL,
         samples: Ok(samples.collect()),
+        histograms: Vec::new(),
+        marks_own_times: false,
         report: ScrapeReport { scraped: 7, post_relabel: 6, ..ScrapeReport::default() },
     }
 }

@@ -24,7 +24,9 @@ impl Window {
     ///
     /// `scrape_series_added` counts only series that some rule wants, as no other is looked at.
     pub fn ingest(&mut self, page: Page) {
-        let Page { target: key, identity, at, interval, samples, report } = page;
+        // Native histograms are not kept yet.
+        let Page { target: key, identity, at, interval, samples, histograms: _, marks_own_times, report } =
+            page;
         let error = samples.as_ref().err().cloned();
         self.follow_a_clock_set_back(&key, at);
         let previous_turn = self.target(&key).page_turn;
@@ -32,6 +34,9 @@ impl Window {
         let writer = Writer { origin, interval, at, previous_turn, replaces: false };
         let before = std::mem::take(&mut self.target(&key).current);
         let taken = samples.map(|samples| self.take_samples(&samples, &before, &writer)).unwrap_or_default();
+        if marks_own_times {
+            self.forget_own_times(&taken.current);
+        }
         self.mark_stale(&before, &writer);
         let is_good = error.is_none();
         let (kept, added, refused) = (taken.current.len(), taken.added, taken.refused);
@@ -183,6 +188,15 @@ impl Window {
             series.interval = writer.interval;
         }
         true
+    }
+
+    /// These get staleness markers although they carry their own times.
+    fn forget_own_times(&mut self, series: &[SeriesId]) {
+        for id in series {
+            if let Some(series) = self.store.get_mut(*id) {
+                series.own_times = false;
+            }
+        }
     }
 
     /// Ends those of `before` that are still the writer's and were not in this turn.

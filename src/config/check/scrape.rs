@@ -9,7 +9,9 @@ use crate::config::raw::{
 };
 use crate::config::tree::Where;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, Job, Limits, TargetGroup, TlsSettings, resolve_targets};
+use crate::scrape::{
+    Authorization, HistogramParts, Job, Limits, Protocol, TargetGroup, TlsSettings, resolve_targets,
+};
 
 use super::{Context, Global, longer_than_interval, relabel};
 
@@ -26,7 +28,9 @@ enum Relabelled {
 pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<Job> {
     let mut names = BTreeSet::new();
     let mut jobs = Vec::new();
+    warn_of_native(global.raw.as_ref().and_then(|global| global.scrape_native_histograms.as_ref()), cx);
     for raw in raw {
+        warn_of_native(raw.scrape_native_histograms.as_ref(), cx);
         if let Some(name) = &raw.job_name
             && !names.insert(name.value.clone())
         {
@@ -56,6 +60,11 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
     let authorization = authorization(&raw, cx);
+    let histograms = histograms(&raw, global.raw.as_ref());
+    let own_protocols = raw.scrape_protocols.as_ref();
+    let protocols =
+        own_protocols.or_else(|| global.raw.as_ref().and_then(|global| global.scrape_protocols.as_ref()));
+    let protocols = protocols_of(protocols, histograms, own_protocols.is_some(), cx);
     let scheme = raw.scheme.map_or("http".to_owned(), |scheme| {
         if !matches!(scheme.value.as_str(), "http" | "https") {
             cx.error(
@@ -92,6 +101,10 @@ fn job(raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
             .collect(),
         honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
         honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
+        track_timestamps_staleness: raw.track_timestamps_staleness.is_some_and(|track| track.value),
+        protocols,
+        fallback_protocol: raw.fallback_scrape_protocol.map(|protocol| protocol.value),
+        histograms,
         authorization,
         tls: tls(raw.tls_config, cx),
         enable_compression: raw.enable_compression.is_none_or(|enable| enable.value),
@@ -121,6 +134,49 @@ fn times(raw: &RawJob, global: &Global, cx: &Context<'_>) -> (Duration, Duration
         return (interval, inherited);
     }
     (interval, length)
+}
+
+fn warn_of_native(native: Option<&At<bool>>, cx: &Context<'_>) {
+    if let Some(set) = native.filter(|set| set.value) {
+        let wrong = Wrong::new("native histograms are read, but not kept yet");
+        let hint = "set `always_scrape_classic_histograms` where rules need the classic series";
+        cx.reader.warning(&set.at, wrong.hint(hint));
+    }
+}
+
+fn histograms(raw: &RawJob, global: Option<&RawGlobal>) -> HistogramParts {
+    let is_set = |own: &Option<At<bool>>, of: fn(&RawGlobal) -> &Option<At<bool>>| {
+        own.as_ref().or_else(|| of(global?).as_ref()).is_some_and(|set| set.value)
+    };
+    HistogramParts {
+        native: is_set(&raw.scrape_native_histograms, |global| &global.scrape_native_histograms),
+        classic_too: is_set(&raw.always_scrape_classic_histograms, |global| {
+            &global.always_scrape_classic_histograms
+        }),
+    }
+}
+
+/// The formats to ask for. What is wrong in those of `global` is said once, not for each job.
+fn protocols_of(
+    written: Option<&Vec<At<Protocol>>>,
+    histograms: HistogramParts,
+    is_own: bool,
+    cx: &Context<'_>,
+) -> Vec<Protocol> {
+    let Some(written) = written.filter(|written| !written.is_empty()) else {
+        let best =
+            if histograms.native { &Protocol::DEFAULT_WITH_NATIVE[..] } else { &Protocol::DEFAULT[..] };
+        return best.to_vec();
+    };
+    let mut protocols = Vec::with_capacity(written.len());
+    for protocol in written {
+        if !protocols.contains(&protocol.value) {
+            protocols.push(protocol.value);
+        } else if is_own {
+            cx.error(&protocol.at, "the protocol is there twice");
+        }
+    }
+    protocols
 }
 
 fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {

@@ -17,7 +17,8 @@ use server::{Answer, Request, Server};
 
 use crate::model::Labels;
 use crate::scrape::{
-    Job, Limits, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
+    HistogramParts, Job, Limits, Protocol, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings,
+    resolve_targets,
 };
 
 /// A job of one static group, with Prometheus's defaults.
@@ -31,6 +32,10 @@ fn job(name: &str, addresses: &[&str]) -> Job {
         params: BTreeMap::new(),
         honor_labels: false,
         honor_timestamps: true,
+        track_timestamps_staleness: false,
+        protocols: Protocol::DEFAULT.to_vec(),
+        fallback_protocol: None,
+        histograms: HistogramParts::default(),
         authorization: None,
         tls: TlsSettings::default(),
         enable_compression: true,

@@ -99,7 +99,7 @@ fn https(address: SocketAddr, tls: TlsSettings) -> Job {
 async fn said(job: Job) -> Result<String, String> {
     let target = target(job);
     let body = Fetcher::new(target.job.clone()).fetch(&target).await.map_err(|error| error.whole())?;
-    Ok(String::from_utf8(body).expect("text"))
+    Ok(String::from_utf8(body.body).expect("text"))
 }
 
 #[tokio::test]
