@@ -138,6 +138,17 @@ fn a_span_leaves_out_its_beginning_and_takes_in_its_end() {
 }
 
 #[test]
+fn a_series_with_times_of_its_own_is_marked_only_where_the_job_says_so() {
+    for (marks_own_times, expected) in [(false, "a 1:1"), (true, "a 1:1 15:stale")] {
+        let mut window = wanting(&["a"]);
+        let own = PageSample { labels: labels("a"), at: Some(at(1)), value: 1.0 };
+        window.ingest(Page { samples: Ok(vec![own]), marks_own_times, ..page("t", 1, &[]) });
+        window.ingest(Page { marks_own_times, ..page("t", 15, &[]) });
+        assert_eq!(seen(&window, "a", -1, 60), [expected]);
+    }
+}
+
+#[test]
 fn a_series_that_left_the_page_gets_a_staleness_marker() {
     let mut window = wanting(&["a"]);
     window.ingest(page("t", 0, &[("a x=1", 1.0), ("a x=2", 1.0)]));

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::Timestamp;
 use crate::scrape::formats::encoded::{self, Family as Encoded};
@@ -331,5 +333,43 @@ fn a_protobuf_page_that_is_cut_off_fails_as_a_whole() {
     for cut in (1..whole.len()).filter(|cut| *cut != first) {
         let read = Reads::of(job("j", &["h:1"])).page_as(Format::Protobuf, &whole[..cut], &all);
         assert!(matches!(read, Err(ScrapeError::Protobuf(_))), "{cut}");
+    }
+}
+
+fn any_rules() -> impl proptest::strategy::Strategy<Value = Vec<crate::scrape::RelabelRule>> {
+    use RelabelAction::{Drop, Keep, LabelDrop, LabelMap, Replace};
+    let action = proptest::sample::select(vec![Drop, Keep, LabelDrop, LabelMap, Replace]);
+    let regex = proptest::sample::select(vec!["(.*)", "a|x", "(a|b).*", ".*1", ""]);
+    let label = || proptest::sample::select(vec!["__name__", "x", "y"]);
+    let rule = (action, label(), regex, label(), proptest::sample::select(vec!["$1", "", "b", "c$1"]))
+        .prop_map(|(action, source, regex, target, to)| rule(action, source, regex, target, to));
+    proptest::collection::vec(rule, 1..4)
+}
+
+proptest! {
+    #[test]
+    fn what_is_remembered_of_relabelling_is_what_it_does(rules in any_rules(), order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle()) {
+        let lines = ["a 1\n", "a{x=\"1\"} 2\n", "b{x=\"a\",y=\"1\"} 3\n", "b{y=\"b1\"} 4\n", "c{x=\"1\"} 5 7\n"];
+        let mut relabelling = job("j", &["h:1"]);
+        relabelling.metric_relabel = rules;
+        let mut reads = Reads::of(relabelling.clone());
+        let shuffled: String = order.iter().map(|place| lines[*place]).collect();
+        for page in [&lines.concat(), &lines.concat(), &shuffled, &lines[1..].concat(), &shuffled] {
+            let fresh = first(relabelling.clone(), page);
+            let remembered = reads.page(page, &all);
+            match (fresh, remembered) {
+                (Ok(fresh), Ok(remembered)) => {
+                    prop_assert_eq!(fresh.samples, remembered.samples);
+                    prop_assert_eq!(
+                        (fresh.scraped, fresh.post_relabel, fresh.duplicates),
+                        (remembered.scraped, remembered.post_relabel, remembered.duplicates)
+                    );
+                }
+                (fresh, remembered) => prop_assert_eq!(
+                    fresh.map(|_| ()).map_err(|error| error.to_string()),
+                    remembered.map(|_| ()).map_err(|error| error.to_string())
+                ),
+            }
+        }
     }
 }
