@@ -3,7 +3,7 @@
 
 CARGO ?= cargo
 
-PACKAGES = postgresql prometheus prometheus-postgres-exporter prometheus-node-exporter
+PACKAGES = postgresql prometheus prometheus-postgres-exporter prometheus-node-exporter python3-prometheus-client
 
 .PHONY: demo test packages lint unit soak crash fuzz bench conformance doc
 
@@ -43,7 +43,7 @@ crash:
 # Each fuzz target for SECONDS, one after the other; needs `cargo install cargo-fuzz`. What it finds lies in fuzz/artifacts,
 # what it learns in fuzz/target/corpus. Safe Rust needs no sanitizer, and the switches of the stable compiler are enough.
 fuzz:
-	@for target in promql templates rule_files; do \
+	@for target in promql templates rule_files exposition_text openmetrics protobuf relabel; do \
 	    mkdir -p fuzz/target/corpus/$$target && \
 	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
 	        -max_total_time=$(or $(SECONDS),600) -max_len=4096 -timeout=20 -print_final_stats=1 || exit 1; done

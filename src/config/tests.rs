@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Problems, Severity};
-use crate::scrape::Authorization;
+use crate::scrape::{Authorization, HistogramParts, Protocol};
 
 mod incidents;
 
@@ -249,13 +249,13 @@ escalation:
 fn a_prometheus_configuration_starts_with_one_warning_for_each_key_not_used() {
     let text = format!(
         "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['am:9093']}}]}}]}}\nremote_write: [{{url: 'http://x'}}]\n\
-         storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{scrape_protocols: [PrometheusText0.0.4]}}\n{JOB}    \
+         storage: {{tsdb: {{out_of_order_time_window: 30m}}}}\nglobal: {{query_log_file: q.log}}\n{JOB}    \
          scrape_failure_log_file: f\n"
     );
     bad(
         &text,
         "1:1: warning: `alerting` is not used by Fogsignal\n2:1: warning: `remote_write` is not used by Fogsignal\n\
-         3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `scrape_protocols` is not used by Fogsignal\n\
+         3:1: warning: `storage` is not used by Fogsignal\n4:10: warning: `query_log_file` is not used by Fogsignal\n\
          8:5: warning: `scrape_failure_log_file` is not used by Fogsignal",
     );
     assert!(try_load(&text).is_ok());
@@ -331,6 +331,44 @@ fn gzip_is_asked_for_as_global_says_where_a_job_says_nothing() {
     };
     assert_eq!(asked(jobs), [true, true]);
     assert_eq!(asked(&format!("global: {{enable_compression: false}}\n{jobs}")), [false, true]);
+}
+
+#[test]
+fn formats_are_asked_for_as_the_job_or_else_global_says() {
+    let check = |global: &str, job: &str, protocols: &[Protocol], parts: HistogramParts| {
+        let text = format!("global: {{{global}}}\nscrape_configs:\n  - {{job_name: j, {job}}}\n");
+        let (config, _) = try_load(&text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        assert_eq!((&*config.jobs[0].protocols, config.jobs[0].histograms), (protocols, parts), "{text}");
+    };
+    let (text, native) = (HistogramParts::default(), HistogramParts { native: true, classic_too: false });
+    check("", "", &Protocol::DEFAULT, text);
+    check("", "scrape_native_histograms: true", &Protocol::DEFAULT_WITH_NATIVE, native);
+    check("scrape_native_histograms: true", "scrape_native_histograms: false", &Protocol::DEFAULT, text);
+    let one = "scrape_protocols: [PrometheusText0.0.4]";
+    check(one, "", &[Protocol::PrometheusText0], text);
+    check(one, "scrape_protocols: [PrometheusProto]", &[Protocol::PrometheusProto], text);
+    let both = HistogramParts { native: true, classic_too: true };
+    check(
+        "always_scrape_classic_histograms: true",
+        &format!("scrape_native_histograms: true, {one}"),
+        &[Protocol::PrometheusText0],
+        both,
+    );
+    let job = "fallback_scrape_protocol: PrometheusProto, track_timestamps_staleness: true";
+    let (config, _) = try_load(&format!("scrape_configs: [{{job_name: j, {job}}}]")).expect("a good file");
+    assert_eq!(config.jobs[0].fallback_protocol, Some(Protocol::PrometheusProto));
+    assert!(config.jobs[0].track_timestamps_staleness);
+    bad(
+        "global: {scrape_native_histograms: true}\nscrape_configs:\n  - {job_name: j, scrape_native_histograms: true}\n",
+        "1:36: warning: native histograms are read, but not kept yet (hint: set `always_scrape_classic_histograms` \
+         where rules need the classic series)\n3:45: warning: native histograms are read, but not kept yet (hint: set \
+         `always_scrape_classic_histograms` where rules need the classic series)",
+    );
+    bad(
+        "scrape_configs:\n  - job_name: j\n    scrape_protocols: [PrometheusText0.0.5, PrometheusProto, PrometheusProto]\n",
+        "3:24: `PrometheusText0.0.5` is not a scrape protocol (hint: did you mean `PrometheusText0.0.4`?)\n\
+         3:62: the protocol is there twice",
+    );
 }
 
 #[test]

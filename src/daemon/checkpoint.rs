@@ -121,6 +121,8 @@ mod tests {
             at,
             interval: Duration::from_secs(15),
             samples: Ok([PageSample { labels, at: None, value: 1.0 }].into_iter().collect()),
+            histograms: Vec::new(),
+            marks_own_times: false,
             report: ScrapeReport::default(),
         }
     }

@@ -60,6 +60,8 @@ fn page(n: usize, at: Timestamp, read: &Option<(Vec<Option<u8>>, bool)>) -> Page
         at,
         interval: Duration::from_secs(15),
         samples: samples.ok_or_else(|| "no answer".to_owned()),
+        histograms: Vec::new(),
+        marks_own_times: false,
         report: ScrapeReport::default(),
     }
 }

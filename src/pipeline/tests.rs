@@ -186,6 +186,8 @@ impl Rig {
                 by_client("app", self.errors * 3.0 / 4.0),
                 PageSample { labels: build, at: None, value: 1.0 },
             ])),
+            histograms: Vec::new(),
+            marks_own_times: false,
             report: ScrapeReport::default(),
         }
     }

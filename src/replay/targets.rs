@@ -96,7 +96,16 @@ impl Target {
         let count = samples.as_ref().map_or(0, |samples: &PageSamples| samples.values.len()) as u64;
         let report = ScrapeReport { scraped: count, post_relabel: count, ..ScrapeReport::default() };
         let (target, identity) = (self.key.clone(), self.identity.clone());
-        Page { target, identity, at: clock.wall_at(at), interval: self.every, samples, report }
+        Page {
+            target,
+            identity,
+            at: clock.wall_at(at),
+            interval: self.every,
+            samples,
+            histograms: Vec::new(),
+            marks_own_times: false,
+            report,
+        }
     }
 
     fn samples(&self, at: Timestamp) -> Vec<PageSample> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use reqwest::StatusCode;
 
-use crate::scrape::ParseError;
+use crate::scrape::{ParseError, ProtobufError};
 
 /// Why a scrape gave no samples. Never says a secret: URLs are left out, as whose page failed is known.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,6 @@ pub enum ScrapeError {
     /// A web page, as a login form or a proxy sends it.
     #[error("it answers HTML, not metrics")]
     Html,
-    /// A format that is not supported yet and was not asked for.
-    #[error("it answers in `{0}`, which is not supported yet; only the Prometheus text formats are")]
-    Format(String),
     /// A content encoding that was not asked for.
     #[error("it answers in content encoding `{0}`, which was not asked for")]
     Encoding(String),
@@ -87,9 +84,12 @@ pub enum ScrapeError {
     /// The credentials hold bytes that no header can carry.
     #[error("the credentials hold characters that a header cannot carry")]
     Credentials,
-    /// The page is not in the text exposition format.
+    /// The page is not in its text format.
     #[error("the page cannot be read")]
     Parse(#[from] ParseError),
+    /// The page is not in the protobuf format.
+    #[error("the page cannot be read")]
+    Protobuf(#[from] ProtobufError),
     /// Relabelling left a sample without a name.
     #[error("`metric_relabel_configs` leaves `{series}` without a metric name")]
     NoName {

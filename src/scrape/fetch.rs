@@ -19,8 +19,9 @@ use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::model::{Secret, SecretSource, Timestamp};
 use crate::scrape::client::{self, Built, Way};
+use crate::scrape::formats::media_type;
 use crate::scrape::oauth2::Tokens;
-use crate::scrape::{Authorization, Job, OAuth2, ScrapeError, Target};
+use crate::scrape::{Authorization, Format, Job, OAuth2, Protocol, ScrapeError, Target, accept};
 
 /// The largest body that is taken where `body_size_limit` is 0, which is no limit in Prometheus: a target that
 /// never stops must not fill the memory. Well above the default of that setting, and named in
@@ -30,8 +31,6 @@ pub(super) const MAX_BODY_BYTES: u64 = 512 << 20;
 const MAX_RESERVED_BYTES: u64 = 4 << 20;
 /// As in Go's client.
 const MAX_REDIRECTS: usize = 10;
-const ACCEPTED: &str =
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 
 /// What a target answers.
@@ -39,6 +38,8 @@ const TIMEOUT_HEADER: &str = "X-Prometheus-Scrape-Timeout-Seconds";
 pub(super) struct Fetched {
     /// The body, decompressed.
     pub(super) body: Bytes,
+    /// What it is to be read as.
+    pub(super) format: Format,
     /// The time on the target's clock, where it says it and nobody on the way kept the answer.
     pub(super) date: Option<Timestamp>,
 }
@@ -89,10 +90,10 @@ impl Fetcher {
         if response.status() != StatusCode::OK {
             return Err(ScrapeError::Status(response.status()));
         }
-        check_kind(response.headers())?;
+        let format = check_kind(response.headers(), target.job.fallback_protocol)?;
         let date = date(response.headers());
         let body = read_body(response, target.job.limits.body_bytes.unwrap_or(MAX_BODY_BYTES)).await?;
-        Ok(Fetched { body, date })
+        Ok(Fetched { body, format, date })
     }
 
     /// The answer of whatever status, after the redirects that are followed. To `headers` come those of the job.
@@ -262,7 +263,9 @@ fn host_and_port(url: &Url) -> String {
 
 fn headers(target: &Target) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    if let Ok(accepted) = HeaderValue::from_str(&accept(&target.job.protocols)) {
+        headers.insert(ACCEPT, accepted);
+    }
     if let Ok(seconds) = HeaderValue::from_str(&target.timeout.as_secs_f64().to_string()) {
         headers.insert(TIMEOUT_HEADER, seconds);
     }
@@ -325,19 +328,22 @@ fn lacks_descriptors(error: &reqwest::Error) -> bool {
     false
 }
 
-/// Only what can be told apart for sure is refused; a page without a type, or with a wrong one, is read.
-fn check_kind(headers: &HeaderMap) -> Result<(), ScrapeError> {
+/// What the answer is to be read as. A type that is blank or unknown means the job's fallback; where it has none, only
+/// what can be told apart for sure is refused, and the rest is read as text (the server refuses all of it).
+fn check_kind(headers: &HeaderMap, fallback: Option<Protocol>) -> Result<Format, ScrapeError> {
     let text =
         |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let encoding = text(CONTENT_ENCODING);
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
         return Err(ScrapeError::Encoding(encoding.chars().take(80).collect()));
     }
-    let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
+    let kind = text(CONTENT_TYPE);
+    if let Some(format) = Format::named(kind).or(fallback.map(Protocol::format)) {
+        return Ok(format);
+    }
+    match media_type(kind).as_str() {
         "text/html" | "application/xhtml+xml" => Err(ScrapeError::Html),
-        "application/openmetrics-text" | "application/vnd.google.protobuf" => Err(ScrapeError::Format(kind)),
-        _ => Ok(()),
+        _ => Ok(Format::Text),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Discovery, OAuth2, ProxySettings};
+use crate::scrape::{Discovery, HistogramParts, OAuth2, Protocol, ProxySettings};
 
 /// A job: targets that are scraped in the same way.
 #[derive(Debug, Clone)]
@@ -30,6 +30,14 @@ pub struct Job {
     pub honor_timestamps: bool,
     /// Whether every series is kept, also those that no rule wants.
     pub keep_all: bool,
+    /// Whether series that carry their own time get staleness markers, too.
+    pub track_timestamps_staleness: bool,
+    /// In which formats the page is asked for, the best first.
+    pub protocols: Vec<Protocol>,
+    /// What a page is read as whose `Content-Type` says nothing that is known.
+    pub fallback_protocol: Option<Protocol>,
+    /// Which parts of histograms are read.
+    pub histograms: HistogramParts,
     /// How it authenticates.
     pub authorization: Option<Authorization>,
     /// TLS.

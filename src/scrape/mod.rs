@@ -33,8 +33,9 @@ pub use discovery::{
 };
 pub use error::ScrapeError;
 pub use formats::{
-    Counted, Family, Fault, LabelPairs, Line, Lines, Metadata, ParseError, Reading, Step, TextFormat, decode,
-    metadata, parse_text, parse_text_as,
+    Counted, Families, Family, Fault, Format, HistogramParts, LabelPairs, Line, Lines, Metadata, NativePart,
+    ParseError, ProtobufError, ProtobufFault, ProtobufSample, ProtobufStep, ProtobufValue, Protocol, Reading,
+    Step, TextFormat, accept, decode, metadata, parse_text, parse_text_as,
 };
 pub use job::{
     Authorization, Header, Job, Limits, RelabelAction, RelabelRule, TargetGroup, TlsSettings, TlsVersion,

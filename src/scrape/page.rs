@@ -8,15 +8,17 @@
 //! memory knows what came of it. Where neither relabelling nor a limit on labels needs to see every line, those
 //! that nobody wants are passed over after a look at their name.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME, Timestamp};
 use crate::scrape::memory::{Expected, Known, Memory, Times};
 use crate::scrape::{
-    Job, Limits, Line, Lines, ScrapeError, Step, Target, TextFormat, Wants, decode, relabel,
+    Families, Family, Format, Job, Limits, Line, Lines, ProtobufFault, ProtobufSample, ProtobufStep,
+    ProtobufValue, ScrapeError, Step, Target, TextFormat, Wants, decode, relabel,
 };
-use crate::series::{PageSample, PageSamples};
+use crate::series::{Histogram, PageHistogram, PageSamples};
 
 /// Put before a label of the page that the target has, too.
 const EXPORTED_PREFIX: &str = "exported_";
@@ -35,11 +37,13 @@ pub(super) struct Demanded<'a> {
 pub(super) struct Read {
     /// The samples that are wanted.
     pub(super) samples: PageSamples,
+    /// The native histograms that are wanted.
+    pub(super) histograms: Vec<PageHistogram>,
     /// All samples on the page.
     pub(super) scraped: u64,
     /// Those left after metric relabelling.
     pub(super) post_relabel: u64,
-    /// Those whose line was read by memory.
+    /// Those that were read by memory.
     pub(super) remembered: u64,
     /// Samples of a series that the page already had, which were left out; and one such series.
     pub(super) duplicates: u64,
@@ -49,21 +53,31 @@ pub(super) struct Read {
 /// Reads a page. The figures hold up to the fault where there is one.
 pub(super) fn read_page(
     body: &[u8],
+    format: Format,
     target: &Target,
     demanded: Demanded<'_>,
     memory: &mut Memory,
 ) -> (Read, Result<(), ScrapeError>) {
     let mut reader = Reader::new(target, demanded, memory);
-    let outcome = reader.read(body);
+    let outcome = reader.read(body, format);
     let (mut read, gathered) = (reader.read, reader.gathered);
     match &outcome {
         Ok(()) => {
             read.samples = gathered.finish();
             memory.series = read.samples.series.clone();
         }
-        Err(_) => read.samples = PageSamples::default(),
+        Err(_) => {
+            read.samples = PageSamples::default();
+            read.histograms = Vec::new();
+        }
     }
     (read, outcome)
+}
+
+/// Why a protobuf sample fails its page: by itself, or for a reason that all formats have.
+enum Refused {
+    Sample(ProtobufFault),
+    Page(ScrapeError),
 }
 
 struct Reader<'a> {
@@ -99,10 +113,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(&mut self, body: &[u8]) -> Result<(), ScrapeError> {
-        let page = decode(TextFormat::Prometheus, body)?;
+    fn read(&mut self, body: &[u8], format: Format) -> Result<(), ScrapeError> {
         let reads_all = !self.job.metric_relabel.is_empty() || limits_labels(&self.job.limits);
-        let mut lines = Lines::new(TextFormat::Prometheus, &page);
+        match format {
+            Format::Text => self.read_lines(TextFormat::Prometheus, body, reads_all)?,
+            Format::OpenMetrics => self.read_lines(TextFormat::OpenMetrics, body, reads_all)?,
+            Format::Protobuf => self.read_families(body, reads_all)?,
+        }
+        if let Some(limit) = self.job.limits.samples.filter(|limit| *limit < self.read.post_relabel) {
+            return Err(ScrapeError::TooManySamples { found: self.read.post_relabel, limit });
+        }
+        if self.memory.has_twins() || self.has_strangers {
+            self.leave_out_twins();
+        }
+        self.memory.end_page();
+        Ok(())
+    }
+
+    fn read_lines(&mut self, format: TextFormat, body: &[u8], reads_all: bool) -> Result<(), ScrapeError> {
+        let page = decode(format, body)?;
+        let mut lines = Lines::new(format, &page);
         loop {
             match self.memory.expected() {
                 Some(Expected::Known(known, series, family)) => {
@@ -127,22 +157,31 @@ impl<'a> Reader<'a> {
                 None => {}
             }
             match lines.next_line(|name| reads_all || self.is_wanted(name))? {
-                None => break,
-                Some(Step::Skipped) => {
-                    self.read.scraped += 1;
-                    self.read.post_relabel += 1;
-                }
+                None => return Ok(()),
+                Some(Step::Skipped) => self.skip(1),
                 Some(Step::Wanted(line)) => self.take_line(&line)?,
             }
         }
-        if let Some(limit) = self.job.limits.samples.filter(|limit| *limit < self.read.post_relabel) {
-            return Err(ScrapeError::TooManySamples { found: self.read.post_relabel, limit });
+    }
+
+    fn read_families(&mut self, body: &[u8], reads_all: bool) -> Result<(), ScrapeError> {
+        let mut families = Families::new(body, self.job.histograms);
+        loop {
+            match families.next_sample(|name| reads_all || self.is_wanted(name))? {
+                None => return Ok(()),
+                Some(ProtobufStep::Skipped(samples)) => self.skip(samples),
+                Some(ProtobufStep::Wanted(sample)) => match self.take_protobuf(&sample) {
+                    Ok(()) => {}
+                    Err(Refused::Page(error)) => return Err(error),
+                    Err(Refused::Sample(fault)) => return Err(families.error(fault).into()),
+                },
+            }
         }
-        if self.memory.has_twins() || self.has_strangers {
-            self.leave_out_twins();
-        }
-        self.memory.end_page();
-        Ok(())
+    }
+
+    fn skip(&mut self, samples: u64) {
+        self.read.scraped += samples;
+        self.read.post_relabel += samples;
     }
 
     fn is_wanted(&mut self, name: &str) -> bool {
@@ -161,28 +200,103 @@ impl<'a> Reader<'a> {
             self.take_known(known, times, value, timestamp_ms);
             return Ok(());
         }
-        let labels = match self.meaning_of(line)? {
-            Meaning::Kept(labels) => labels,
-            other => {
-                let is_dropped = matches!(other, Meaning::Dropped);
-                self.memory.pass_new(line.series.as_bytes(), line.family, is_dropped);
-                self.count(is_dropped);
+        let labels = line.labels.clone().map(|(name, value)| {
+            let value = line.family.meant(&name, value);
+            (name, value)
+        });
+        let meaning = self.meaning_of(&line.name, labels, line.series)?;
+        if let Some(kept) = self.remember(line.series.as_bytes(), line.family, meaning) {
+            self.take(kept, value, timestamp_ms);
+        }
+        Ok(())
+    }
+
+    fn take_protobuf(&mut self, sample: &ProtobufSample<'_>) -> Result<(), Refused> {
+        let series = sample.series;
+        let expected = match self.memory.expected() {
+            Some(Expected::Known(known, expected, _)) => (expected == series).then_some(known),
+            Some(Expected::Passed(passed))
+                if passed.length() == series.len() && self.memory.passes(passed, series, Family::Plain) =>
+            {
+                self.memory.pass(passed);
+                self.read.remembered += 1;
+                self.count(passed.is_dropped());
                 return Ok(());
             }
+            Some(Expected::Passed(_)) | None => None,
         };
-        match self.memory.remember(line.series.as_bytes(), line.family, labels) {
+        self.read.remembered += u64::from(expected.is_some());
+        let known = expected.or_else(|| self.memory.find(series, Family::Plain));
+        let kept = match known {
+            Some(known) => Ok(known),
+            None => {
+                let name = sample.name();
+                let labels = sample.labels().map_err(Refused::Sample)?.into_iter();
+                let labels = labels.map(|(name, value)| (Cow::Borrowed(name), value));
+                let meaning = self.meaning_of(&name, labels, &name).map_err(Refused::Page)?;
+                match self.remember(series, Family::Plain, meaning) {
+                    Some(kept) => kept,
+                    None => return Ok(()),
+                }
+            }
+        };
+        match &sample.value {
+            ProtobufValue::Float(value) => self.take(kept, *value, sample.timestamp_ms),
+            ProtobufValue::Native(native) => {
+                self.count(false);
+                // One that nobody wants is not built, and so not checked, as a line that nobody wants is not.
+                let value = Arc::new(native.histogram().map_err(Refused::Sample)?);
+                self.take_native(kept, value, sample.timestamp_ms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers what becomes of a series that is new, and says how it is known, or its labels where there is no room.
+    /// `None` where nothing of it is kept; it is counted then.
+    fn remember(&mut self, series: &[u8], family: Family, meaning: Meaning) -> Option<Result<Known, Labels>> {
+        let labels = match meaning {
+            Meaning::Kept(labels) => labels,
+            Meaning::Unwanted | Meaning::Dropped => {
+                let is_dropped = matches!(meaning, Meaning::Dropped);
+                self.memory.pass_new(series, family, is_dropped);
+                self.count(is_dropped);
+                return None;
+            }
+        };
+        let known = self.memory.remember(series, family, labels);
+        self.has_strangers |= known.is_err();
+        Some(known)
+    }
+
+    fn take(&mut self, kept: Result<Known, Labels>, value: f64, timestamp_ms: Option<i64>) {
+        match kept {
             Ok(known) => {
                 let times = self.memory.note(known);
                 self.take_known(known, times, value, timestamp_ms);
             }
             Err(labels) => {
-                self.has_strangers = true;
                 self.count(false);
                 let at = self.own_time(timestamp_ms);
                 self.gathered.push(&labels, at, value);
             }
         }
-        Ok(())
+    }
+
+    fn take_native(&mut self, kept: Result<Known, Labels>, value: Arc<Histogram>, timestamp_ms: Option<i64>) {
+        let (labels, times) = match kept {
+            Ok(known) => {
+                let times = self.memory.note(known);
+                (self.memory.labels(known).clone(), times)
+            }
+            Err(labels) => (labels, Times::First),
+        };
+        let at = self.own_time(timestamp_ms);
+        if times == Times::Again && at.is_none() {
+            self.leave_out(labels);
+        } else {
+            self.read.histograms.push(PageHistogram { labels, at, value });
+        }
     }
 
     #[inline]
@@ -214,14 +328,19 @@ impl<'a> Reader<'a> {
     }
 
     /// What becomes of a series that is new.
-    fn meaning_of(&mut self, line: &Line<'_>) -> Result<Meaning, ScrapeError> {
-        let mut builder = with_target(line, &self.target.identity, self.job.honor_labels);
+    fn meaning_of<'n>(
+        &mut self,
+        name: &str,
+        labels: impl Iterator<Item = (Cow<'n, str>, Cow<'n, str>)>,
+        series: &str,
+    ) -> Result<Meaning, ScrapeError> {
+        let mut builder = with_target(name, labels, &self.target.identity, self.job.honor_labels);
         if !relabel(&self.job.metric_relabel, &mut builder) {
             return Ok(Meaning::Dropped);
         }
         let labels = builder.build();
         if labels.metric_name().is_empty() {
-            return Err(ScrapeError::NoName { series: shown(line.series) });
+            return Err(ScrapeError::NoName { series: shown(series) });
         }
         check_labels(&labels, &self.job.limits)?;
         Ok(if self.demanded.wants.series(&labels) { Meaning::Kept(labels) } else { Meaning::Unwanted })
@@ -233,19 +352,20 @@ impl<'a> Reader<'a> {
         let mut known = HashSet::new();
         let mut left_out = Vec::new();
         let samples = std::mem::take(&mut self.gathered).finish();
-        let stays = |sample: &PageSample| {
-            let stays = known.insert(sample.labels.clone()) || sample.at.is_some();
+        let mut stays = |labels: &Labels, at: Option<Timestamp>| {
+            let stays = known.insert(labels.clone()) || at.is_some();
             if !stays {
-                left_out.push(sample.labels.clone());
+                left_out.push(labels.clone());
             }
             stays
         };
         let mut gathered = Gathered::after(self.memory.series.clone());
         samples
             .iter()
-            .filter(stays)
+            .filter(|sample| stays(&sample.labels, sample.at))
             .for_each(|sample| gathered.push(&sample.labels, sample.at, sample.value));
         self.gathered = gathered;
+        self.read.histograms.retain(|histogram| stays(&histogram.labels, histogram.at));
         for labels in left_out {
             self.leave_out(labels);
         }
@@ -307,14 +427,20 @@ impl Gathered {
 
 /// The labels of the line and those of the target. Where both have one, `honor_labels` lets the page win, and
 /// a label that the page leaves empty wins too: it ends up absent. Otherwise the page's is renamed.
-fn with_target(line: &Line<'_>, identity: &Labels, honor_labels: bool) -> LabelsBuilder {
+fn with_target<'n>(
+    name: &str,
+    labels: impl Iterator<Item = (Cow<'n, str>, Cow<'n, str>)>,
+    identity: &Labels,
+    honor_labels: bool,
+) -> LabelsBuilder {
     let mut builder = identity.edit();
-    let mut conflicts = Vec::new();
-    let labels = line.labels.clone().map(|(name, value)| {
-        let value = line.family.meant(&name, value);
-        (name, value)
-    });
-    for (name, value) in std::iter::once((METRIC_NAME.into(), line.name.clone())).chain(labels) {
+    let mut conflicts: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    if honor_labels || identity.get(METRIC_NAME).is_none() {
+        builder.put(METRIC_NAME, name);
+    } else {
+        conflicts.push((METRIC_NAME.into(), name.to_owned().into()));
+    }
+    for (name, value) in labels {
         if honor_labels || identity.get(&name).is_none() {
             builder.put(&name, &value);
         } else if !value.is_empty() {

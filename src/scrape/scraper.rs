@@ -12,7 +12,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc::{self, Sender, UnboundedSender};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -318,19 +317,22 @@ impl<C: Clock> Scrape<C> {
         let body_bytes = answer.as_ref().map_or(0, |answer| answer.body.len() as u64);
         let date = answer.as_ref().ok().and_then(|answer| answer.date);
         let clock_ahead_ms = date.and_then(|date| ahead_ms(date, begun, self.clock.now(), took));
-        let (read, outcome) = match answer {
-            Ok(answer) => self.read(answer.body, &mut state.memory).await,
+        let (mut read, outcome) = match answer {
+            Ok(answer) => self.read(answer, &mut state.memory).await,
             Err(error) => (Read::default(), Err(error)),
         };
         self.say(&mut state, &read, &outcome);
         self.say_clock(&mut state, clock_ahead_ms);
         let wanted = read.samples.values.len() as u64;
+        let histograms = std::mem::take(&mut read.histograms);
         let page = Page {
             target: self.target.key.clone(),
             identity: self.target.identity.clone(),
             at: if begun.since(self.due) <= ALIGNED_WITHIN { self.due } else { begun },
             interval: self.target.interval,
             samples: outcome.map(|()| read.samples).map_err(|error| error.whole()),
+            histograms,
+            marks_own_times: self.target.job.track_timestamps_staleness,
             report: ScrapeReport {
                 duration: self.clock.steady().saturating_sub(steady),
                 scraped: read.scraped,
@@ -357,13 +359,17 @@ impl<C: Clock> Scrape<C> {
         }
     }
 
-    async fn read(&self, body: Bytes, memory: &mut Memory) -> (Read, Result<(), ScrapeError>) {
+    async fn read(
+        &self,
+        Fetched { body, format, .. }: Fetched,
+        memory: &mut Memory,
+    ) -> (Read, Result<(), ScrapeError>) {
         let (target, demand, is_large) =
             (self.target.clone(), self.demand.clone(), LARGE_PAGE_BYTES <= body.len());
         let mut lent = std::mem::take(memory);
         let read = move || {
             let demanded = Demanded { number: demand.number, wants: &*demand.wanted };
-            let answer = read_page(&body, &target, demanded, &mut lent);
+            let answer = read_page(&body, format, &target, demanded, &mut lent);
             (lent, answer)
         };
         let (lent, answer) = if is_large {

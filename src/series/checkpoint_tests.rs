@@ -36,6 +36,8 @@ fn page(target: u8, at: Timestamp, values: &[(u8, f64)]) -> Page {
         at,
         interval: Duration::from_secs(15),
         samples: Ok(values.iter().map(sample).collect()),
+        histograms: Vec::new(),
+        marks_own_times: false,
         report: ScrapeReport::default(),
     }
 }

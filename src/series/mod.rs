@@ -25,9 +25,11 @@ mod tests;
 mod window;
 mod write;
 
+/// Scraping makes native histograms, and knows of queries only through here.
+pub use crate::promql::{Histogram, Reset};
 pub use checkpoint::CheckpointError;
 pub use excerpt::{Excerpt, Kept};
-pub use page::{Page, PageSample, PageSamples, ScrapeReport};
+pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, TargetKey, Timestamp};
+use crate::promql::Histogram;
 
 /// The result of one scrape of one target.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,11 @@ pub struct Page {
     pub interval: Duration,
     /// The samples after relabelling, or why there are none.
     pub samples: Result<PageSamples, String>,
+    /// The native histograms after relabelling, apart from the rest so that they make nothing of it larger. None where
+    /// the scrape failed.
+    pub histograms: Vec<PageHistogram>,
+    /// Whether series that carry their own time get staleness markers, too (`track_timestamps_staleness`).
+    pub marks_own_times: bool,
     /// What the scrape itself says.
     pub report: ScrapeReport,
 }
@@ -68,6 +74,17 @@ impl FromIterator<PageSample> for PageSamples {
         }
         Self { series: series.into(), ..all }
     }
+}
+
+/// One native histogram of a page, with its final labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageHistogram {
+    /// The series.
+    pub labels: Labels,
+    /// The time that the page gave, where it gave one and `honor_timestamps` holds.
+    pub at: Option<Timestamp>,
+    /// The value.
+    pub value: Arc<Histogram>,
 }
 
 /// The figures behind `scrape_duration_seconds` and its siblings.

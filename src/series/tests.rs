@@ -49,6 +49,8 @@ fn page(target: &str, seconds: i64, samples: &[(&str, f64)]) -> Page {
         at: at(seconds),
         interval: INTERVAL,
         samples: Ok(samples.collect()),
+        histograms: Vec::new(),
+        marks_own_times: false,
         report: ScrapeReport { scraped: 7, post_relabel: 6, ..ScrapeReport::default() },
     }
 }
@@ -133,6 +135,21 @@ fn a_span_leaves_out_its_beginning_and_takes_in_its_end() {
     }
     assert_eq!(seen(&window, "a", 0, 15), ["a 15:1"]);
     assert!(seen(&window, "a", 30, 60).is_empty());
+}
+
+#[test]
+fn a_series_with_times_of_its_own_is_marked_only_where_the_job_says_so() {
+    for (marks_own_times, expected) in [(false, "a 1:1"), (true, "a 1:1 15:stale")] {
+        let mut window = wanting(&["a"]);
+        let own = PageSample { labels: labels("a"), at: Some(at(1)), value: 1.0 };
+        window.ingest(Page {
+            samples: Ok([own].into_iter().collect()),
+            marks_own_times,
+            ..page("t", 1, &[])
+        });
+        window.ingest(Page { marks_own_times, ..page("t", 15, &[]) });
+        assert_eq!(seen(&window, "a", -1, 60), [expected]);
+    }
 }
 
 #[test]

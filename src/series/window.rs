@@ -62,6 +62,8 @@ pub(super) struct Writer {
     pub(super) previous_turn: Option<u64>,
     /// Whether a sample of the same time as the last one stands in its place.
     pub(super) replaces: bool,
+    /// Whether series with times of their own end as others do.
+    pub(super) marks_own_times: bool,
 }
 
 impl Window {

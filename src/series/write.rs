@@ -27,14 +27,16 @@ impl Window {
     ///
     /// `scrape_series_added` counts only series that some rule wants, as no other is looked at.
     pub fn ingest(&mut self, page: Page) {
-        let Page { target: key, identity, at, interval, samples, report } = page;
+        // Native histograms are not kept yet.
+        let Page { target: key, identity, at, interval, samples, histograms: _, marks_own_times, report } =
+            page;
         let error = samples.as_ref().err().cloned();
         self.follow_a_clock_set_back(&key, at);
         self.turn += 1;
         let turn = self.turn;
         let target = self.target(&key);
         let (origin, previous_turn) = (target.origin.clone(), target.page_turn.replace(turn));
-        let writer = Writer { origin, interval, at, previous_turn, replaces: false };
+        let writer = Writer { origin, interval, at, previous_turn, replaces: false, marks_own_times };
         let added = match samples {
             Ok(samples) if target.had_these(&samples) => {
                 self.take_the_same(&key, &samples.values, &writer);
@@ -103,8 +105,14 @@ impl Window {
             ("scrape_series_added", added as f64),
         ];
         let (origin, identity) = (target.report_origin.clone(), target.health.identity.clone());
-        let writer =
-            Writer { origin, interval: page.interval, at: page.at, previous_turn: None, replaces: false };
+        let writer = Writer {
+            origin,
+            interval: page.interval,
+            at: page.at,
+            previous_turn: None,
+            replaces: false,
+            marks_own_times: false,
+        };
         let before = std::mem::take(&mut self.target(key).reports);
         // Their labels are those of last time, as long as the target's are.
         let known = |id: &SeriesId, name: &str| {
@@ -158,7 +166,14 @@ impl Window {
         let interval = last.map_or(Duration::ZERO, |last| at.since(last));
         let known = self.rules.get(rule).map(|state| state.origin.clone());
         let origin = known.unwrap_or_else(|| Arc::new(Origin::Rule(rule.clone())));
-        let writer = Writer { origin: origin.clone(), interval, at, previous_turn: None, replaces: true };
+        let writer = Writer {
+            origin: origin.clone(),
+            interval,
+            at,
+            previous_turn: None,
+            replaces: true,
+            marks_own_times: false,
+        };
         self.turn += 1;
         let mut current = Vec::with_capacity(samples.len());
         for recorded in samples {
@@ -194,7 +209,17 @@ impl Window {
         let (origin, report_origin) = (state.origin.clone(), state.report_origin.clone());
         self.turn += 1;
         for (origin, series) in [(origin, current), (report_origin, reports)] {
-            self.mark_stale(&series, &Writer { origin, interval, at, previous_turn: None, replaces: false });
+            self.mark_stale(
+                &series,
+                &Writer {
+                    origin,
+                    interval,
+                    at,
+                    previous_turn: None,
+                    replaces: false,
+                    marks_own_times: false,
+                },
+            );
         }
         self.finish_write(at);
     }
@@ -250,7 +275,7 @@ impl Window {
         }
         series.turn = turn;
         series.live = true;
-        series.own_times = own_times;
+        series.own_times = own_times && !writer.marks_own_times;
         series.last_seen = writer.at;
         if !series.is_of(&writer.origin) {
             series.origin = writer.origin.clone();

@@ -22,7 +22,7 @@ use crate::differential::prometheus::Prometheus;
 // The dice of the crash harness.
 #[path = "../crash/dice.rs"]
 #[expect(dead_code, reason = "the crash harness also throws lengths of time")]
-mod dice;
+pub mod dice;
 
 /// One question to both.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ mod disk;
 mod docs;
 mod mutated;
 mod query;
+mod readers;
 mod real;
 mod rooms;
 mod rule_packs;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::raw::{At, Bytes, Count, KeepWord, RawGlobal, RawJob, RawStaticConfig, Wrong};
 use crate::config::tree::Where;
-use crate::scrape::{Job, Limits, TargetGroup, resolve_targets};
+use crate::scrape::{HistogramParts, Job, Limits, Protocol, TargetGroup, resolve_targets};
 
 use super::{Context, Global, discovery, http, longer_than_interval, relabel, whole};
 
@@ -23,7 +23,9 @@ enum Relabelled {
 pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<Job> {
     let mut names = BTreeSet::new();
     let mut jobs = Vec::new();
+    warn_of_native(global.raw.as_ref().and_then(|global| global.scrape_native_histograms.as_ref()), cx);
     for raw in raw {
+        warn_of_native(raw.scrape_native_histograms.as_ref(), cx);
         if let Some(name) = &raw.job_name
             && !names.insert(name.value.clone())
         {
@@ -55,6 +57,11 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
     let kept = raw.keep_dropped_targets.take().or(of_all);
     let (interval, timeout) = times(&raw, global, cx);
     let limits = limits(&raw, global.raw.as_ref());
+    let histograms = histograms(&raw, global.raw.as_ref());
+    let own_protocols = raw.scrape_protocols.as_ref();
+    let protocols =
+        own_protocols.or_else(|| global.raw.as_ref().and_then(|global| global.scrape_protocols.as_ref()));
+    let protocols = protocols_of(protocols, histograms, own_protocols.is_some(), cx);
     let ways = http::Ways {
         basic: raw.basic_auth,
         authorization: raw.authorization,
@@ -112,6 +119,10 @@ fn job(mut raw: RawJob, global: &Global, cx: &Context<'_>) -> Option<Job> {
         honor_labels: raw.honor_labels.is_some_and(|honor| honor.value),
         honor_timestamps: raw.honor_timestamps.is_none_or(|honor| honor.value),
         keep_all: raw.keep.is_some_and(|keep| keep.value == KeepWord::All),
+        track_timestamps_staleness: raw.track_timestamps_staleness.is_some_and(|track| track.value),
+        protocols,
+        fallback_protocol: raw.fallback_scrape_protocol.map(|protocol| protocol.value),
+        histograms,
         authorization,
         tls: http::tls(raw.tls_config, &proxy, cx),
         proxy,
@@ -145,6 +156,49 @@ fn times(raw: &RawJob, global: &Global, cx: &Context<'_>) -> (Duration, Duration
         return (interval, inherited);
     }
     (interval, length)
+}
+
+fn warn_of_native(native: Option<&At<bool>>, cx: &Context<'_>) {
+    if let Some(set) = native.filter(|set| set.value) {
+        let wrong = Wrong::new("native histograms are read, but not kept yet");
+        let hint = "set `always_scrape_classic_histograms` where rules need the classic series";
+        cx.reader.warning(&set.at, wrong.hint(hint));
+    }
+}
+
+fn histograms(raw: &RawJob, global: Option<&RawGlobal>) -> HistogramParts {
+    let is_set = |own: &Option<At<bool>>, of: fn(&RawGlobal) -> &Option<At<bool>>| {
+        own.as_ref().or_else(|| of(global?).as_ref()).is_some_and(|set| set.value)
+    };
+    HistogramParts {
+        native: is_set(&raw.scrape_native_histograms, |global| &global.scrape_native_histograms),
+        classic_too: is_set(&raw.always_scrape_classic_histograms, |global| {
+            &global.always_scrape_classic_histograms
+        }),
+    }
+}
+
+/// The formats to ask for. What is wrong in those of `global` is said once, not for each job.
+fn protocols_of(
+    written: Option<&Vec<At<Protocol>>>,
+    histograms: HistogramParts,
+    is_own: bool,
+    cx: &Context<'_>,
+) -> Vec<Protocol> {
+    let Some(written) = written.filter(|written| !written.is_empty()) else {
+        let best =
+            if histograms.native { &Protocol::DEFAULT_WITH_NATIVE[..] } else { &Protocol::DEFAULT[..] };
+        return best.to_vec();
+    };
+    let mut protocols = Vec::with_capacity(written.len());
+    for protocol in written {
+        if !protocols.contains(&protocol.value) {
+            protocols.push(protocol.value);
+        } else if is_own {
+            cx.error(&protocol.at, "the protocol is there twice");
+        }
+    }
+    protocols
 }
 
 fn limits(raw: &RawJob, global: Option<&RawGlobal>) -> Limits {

@@ -1,7 +1,7 @@
 //! `scrape_configs`, key by key as Prometheus has them.
 
 use crate::model::Secret;
-use crate::scrape::RelabelAction;
+use crate::scrape::{Protocol, RelabelAction};
 
 use super::discovery::{RawDnsSd, RawFileSd, RawHttpSd, RawKubernetesSd};
 use super::read::{At, Entries, allow, section};
@@ -29,6 +29,16 @@ section! {
         honor_timestamps: At<bool>,
         /// `wanted` (the default): the series that rules want; `all`: every one, for queries.
         keep: At<KeepWord>,
+        /// Whether series with timestamps of their own end when a page lacks them; false by default.
+        track_timestamps_staleness: At<bool>,
+        /// In which formats pages are asked for, the best first.
+        scrape_protocols: Vec<At<Protocol>>,
+        /// What a page is read as whose `Content-Type` is blank or unknown; text where nothing is written here.
+        fallback_scrape_protocol: At<Protocol>,
+        /// Whether native histograms are read, and protobuf is asked for first; false by default.
+        scrape_native_histograms: At<bool>,
+        /// Whether the classic part of a histogram is read where it has a native one; false by default.
+        always_scrape_classic_histograms: At<bool>,
         /// Whether gzip is asked for; true by default.
         enable_compression: At<bool>,
         /// Whether an answer that points elsewhere is followed; true by default.
@@ -87,11 +97,10 @@ section! {
         keep_dropped_targets: At<Count>,
     }
     unused [
-        "scrape_protocols", "fallback_scrape_protocol", "track_timestamps_staleness",
         "native_histogram_bucket_limit",
         "native_histogram_min_bucket_factor", "scrape_failure_log_file", "metric_name_validation_scheme",
-        "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms",
-        "scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",
+        "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb",
+        "scrape_classic_histograms", "extra_scrape_metrics",
     ]
     later []
 }

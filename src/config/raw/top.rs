@@ -1,5 +1,7 @@
 //! The top level of the file, `global` and `server`.
 
+use crate::scrape::Protocol;
+
 use super::component::RawComponent;
 use super::incidents::{RawEscalation, RawIncidents};
 use super::read::{At, Entries, allow, section};
@@ -55,6 +57,12 @@ section! {
         external_labels: Entries<At<String>>,
         /// Whether gzip is asked for; true by default.
         enable_compression: At<bool>,
+        /// In which formats pages are asked for, the best first.
+        scrape_protocols: Vec<At<Protocol>>,
+        /// Whether native histograms are read, and protobuf is asked for first; false by default.
+        scrape_native_histograms: At<bool>,
+        /// Whether the classic part of a histogram is read where it has a native one; false by default.
+        always_scrape_classic_histograms: At<bool>,
         /// The longest page, decompressed; 100MB by default, 0 for no limit.
         body_size_limit: At<Bytes>,
         /// Most samples of a page; 0 for no limit.
@@ -71,9 +79,9 @@ section! {
         keep_dropped_targets: At<Count>,
     }
     unused [
-        "scrape_protocols", "query_log_file", "scrape_failure_log_file",
+        "query_log_file", "scrape_failure_log_file",
         "metric_name_validation_scheme", "metric_name_escaping_scheme", "convert_classic_histograms_to_nhcb",
-        "always_scrape_classic_histograms", "scrape_native_histograms", "extra_scrape_metrics",
+        "extra_scrape_metrics",
     ]
     later []
 }

@@ -14,7 +14,7 @@ use crate::model::{
     ComponentId, ComponentStatus, Matcher, Secret, Severity, SinkName, format_duration, parse_duration,
     suggest,
 };
-use crate::scrape::{DnsRecord, KubernetesRole, RelabelAction};
+use crate::scrape::{DnsRecord, KubernetesRole, Protocol, RelabelAction};
 
 use super::read::{Scalar, Wrong};
 
@@ -101,6 +101,13 @@ macro_rules! words {
 }
 
 words! {
+    Protocol as "a scrape protocol" {
+        "PrometheusProto" => Self::PrometheusProto,
+        "OpenMetricsText1.0.0" => Self::OpenMetricsText1,
+        "OpenMetricsText0.0.1" => Self::OpenMetricsText0,
+        "PrometheusText1.0.0" => Self::PrometheusText1,
+        "PrometheusText0.0.4" => Self::PrometheusText0,
+    }
     Severity as "a severity" {
         "minor" => Self::Minor, "major" => Self::Major, "critical" => Self::Critical,
     }

@@ -15,7 +15,7 @@ use reqwest::{Response, Url};
 use crate::model::{Labels, TargetKey};
 use crate::scrape::discovery::{RequestSettings, Target};
 use crate::scrape::fetch::{Fetcher, Shortages};
-use crate::scrape::{Job, Limits, ScrapeError};
+use crate::scrape::{HistogramParts, Job, Limits, ScrapeError};
 
 /// Keeps connections, and the client of a provider's settings.
 pub(super) struct Asker {
@@ -36,6 +36,10 @@ impl Asker {
             honor_labels: false,
             honor_timestamps: false,
             keep_all: false,
+            track_timestamps_staleness: false,
+            protocols: Vec::new(),
+            fallback_protocol: None,
+            histograms: HistogramParts::default(),
             authorization: settings.authorization.clone(),
             tls: settings.tls.clone(),
             proxy: settings.proxy.clone(),

@@ -14,6 +14,7 @@
 //! and a timestamp with a sign are taken, as other readers do. How OpenMetrics is another format is in `open_metrics`.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::bound;
 use super::fault::{Fault, FaultAt, ParseError};
@@ -172,6 +173,9 @@ pub struct Lines<'a> {
     line_start: usize,
     samples: u64,
     wanted: u64,
+    /// Where the last name before braces stands, and whether it is wanted.
+    last_name: Range<usize>,
+    last_is_wanted: bool,
     /// The labels of the line that was read last.
     labels: Vec<Label<'a>>,
 }
@@ -188,6 +192,8 @@ impl<'a> Lines<'a> {
             line_start: 0,
             samples: 0,
             wanted: 0,
+            last_name: 0..0,
+            last_is_wanted: false,
             labels: Vec::new(),
         }
     }
@@ -199,7 +205,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line with a value, read in full where `wants` says yes to its metric's name; `None` at the end
-    /// of the page.
+    /// of the page. For lines of the same name one after another it is asked once.
     ///
     /// # Errors
     /// The fault of the line, or of a comment before it. The page has failed then.
@@ -246,7 +252,8 @@ impl<'a> Lines<'a> {
     fn step(&mut self, wants: impl FnOnce(&str) -> bool) -> Result<Option<Option<Found<'a>>>, FaultAt> {
         let Some(start) = self.seek_sample()? else { return Ok(None) };
         let (page, bytes) = (self.page, self.page.as_bytes());
-        let name_end = metric_name_end(bytes, start);
+        let known_name = self.name_again(start);
+        let name_end = known_name.unwrap_or_else(|| metric_name_end(bytes, start));
         let mut name = Cow::Borrowed(&page[start..name_end]);
         self.labels.clear();
         let mut series_end = name_end;
@@ -260,7 +267,9 @@ impl<'a> Lines<'a> {
             return Err(self.no_name(start));
         }
         if name_end > start {
-            is_wanted = wants(&name);
+            is_wanted = if known_name.is_some() { self.last_is_wanted } else { wants(&name) };
+            self.last_name = start..name_end;
+            self.last_is_wanted = is_wanted;
             if has_braces && is_wanted {
                 series_end = labels::check(self.format, page, braces + 1, true, &mut self.labels)?.end;
             } else if has_braces {
@@ -341,6 +350,16 @@ impl<'a> Lines<'a> {
             return Err(FaultAt::new(self.at, Fault::NoEnd));
         }
         Ok(Some(self.at))
+    }
+
+    /// Where the name at `start` ends, if it is the one of the line before: a family stands together.
+    #[inline]
+    fn name_again(&self, start: usize) -> Option<usize> {
+        let (bytes, last) = (self.page.as_bytes(), &self.page.as_bytes()[self.last_name.clone()]);
+        let end = start + last.len();
+        // Where another byte follows, the name may be longer.
+        let is_whole = matches!(bytes.get(end), Some(b'{' | b' ' | b'\t'));
+        (!last.is_empty() && is_whole && bytes[start..end] == *last).then_some(end)
     }
 
     /// Whether a native histogram follows, which is no part of OpenMetrics 1.0, but is written by some.

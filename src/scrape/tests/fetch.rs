@@ -5,7 +5,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::model::{Secret, SecretSource};
-use crate::scrape::{Authorization, ScrapeError};
+use crate::scrape::{Authorization, Format, ScrapeError};
 
 async fn fetch(job: Job) -> Result<String, ScrapeError> {
     install_crypto();
@@ -48,11 +48,9 @@ async fn a_request_says_what_prometheus_says() {
     assert_eq!(request.header("X-Prometheus-Scrape-Timeout-Seconds"), Some("2.5"));
     assert_eq!(request.header("Accept-Encoding"), Some("gzip"));
     assert_eq!(request.header("User-Agent"), Some(concat!("fogsignal/", env!("CARGO_PKG_VERSION"))));
-    assert!(
-        request
-            .header("Accept")
-            .is_some_and(|accept| accept.starts_with("text/plain;version=1.0.0;escaping=allow-utf-8;"))
-    );
+    assert!(request.header("Accept").is_some_and(|accept| {
+        accept.starts_with("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,")
+    }));
     assert_eq!(request.header("Authorization"), None);
 }
 
@@ -137,12 +135,6 @@ async fn answers_that_are_no_page_are_named() {
         ("200 OK", "Content-Type: text/html; charset=utf-8\r\n", "error: it answers HTML, not metrics"),
         (
             "200 OK",
-            "Content-Type: application/openmetrics-text; version=1.0.0\r\n",
-            "error: it answers in `application/openmetrics-text`, which is not supported yet; only the Prometheus \
-             text formats are",
-        ),
-        (
-            "200 OK",
             "Content-Encoding: br\r\n",
             "error: it answers in content encoding `br`, which was not asked for",
         ),
@@ -156,6 +148,31 @@ async fn answers_that_are_no_page_are_named() {
         let said = answered(move |_| Answer::with(status, headers, body), same).await;
         assert_eq!(said, expected, "{status} {headers}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_is_read_as_what_it_says_that_it_is() {
+    let read_as = async |content_type: &str, fallback| {
+        install_crypto();
+        let headers = format!("Content-Type: {content_type}\r\n");
+        let server = Server::start(move |_| Answer::with("200 OK", &headers, "a 1\n")).await;
+        let mut asked = job("j", &[&server.host()]);
+        asked.fallback_protocol = fallback;
+        let target = target(asked);
+        let answer = fetcher(&target).fetch(&target).await;
+        answer.map(|answer| answer.format).map_err(|error| error.whole())
+    };
+    let check = async |content_type: &str, fallback, expected| {
+        assert_eq!(read_as(content_type, fallback).await, expected, "{content_type} {fallback:?}");
+    };
+    let protobuf = Some(Protocol::PrometheusProto);
+    check("text/plain; version=0.0.4", protobuf, Ok(Format::Text)).await;
+    check("application/openmetrics-text; version=1.0.0", None, Ok(Format::OpenMetrics)).await;
+    check("application/vnd.google.protobuf; encoding=delimited", None, Ok(Format::Protobuf)).await;
+    check("", None, Ok(Format::Text)).await;
+    check("", protobuf, Ok(Format::Protobuf)).await;
+    check("text/html", protobuf, Ok(Format::Protobuf)).await;
+    check("text/html", None, Err("it answers HTML, not metrics".to_owned())).await;
 }
 
 #[tokio::test]

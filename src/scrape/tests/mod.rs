@@ -24,7 +24,8 @@ use server::{Answer, Request, Server};
 use crate::model::Labels;
 use crate::scrape::fetch::{Fetcher, Shortages};
 use crate::scrape::{
-    Job, Limits, ProxySettings, RelabelAction, RelabelRule, Target, TargetGroup, TlsSettings, resolve_targets,
+    HistogramParts, Job, Limits, Protocol, ProxySettings, RelabelAction, RelabelRule, Target, TargetGroup,
+    TlsSettings, resolve_targets,
 };
 
 /// A job of one static group, with Prometheus's defaults.
@@ -39,6 +40,10 @@ pub(super) fn job(name: &str, addresses: &[&str]) -> Job {
         honor_labels: false,
         honor_timestamps: true,
         keep_all: false,
+        track_timestamps_staleness: false,
+        protocols: Protocol::DEFAULT.to_vec(),
+        fallback_protocol: None,
+        histograms: HistogramParts::default(),
         authorization: None,
         tls: TlsSettings::default(),
         proxy: ProxySettings::default(),

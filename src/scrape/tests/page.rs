@@ -1,9 +1,11 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::Timestamp;
-use crate::scrape::ScrapeError;
-use crate::scrape::Wants;
+use crate::scrape::formats::encoded::{self, Family as Encoded};
 use crate::scrape::memory::Memory;
 use crate::scrape::page::{Demanded, Read, read_page};
+use crate::scrape::{Format, HistogramParts, ScrapeError, Wants};
 
 /// A target whose pages are read one after another.
 struct Reads {
@@ -18,8 +20,12 @@ impl Reads {
     }
 
     fn page(&mut self, body: &str, wants: &dyn Wants) -> Result<Read, ScrapeError> {
+        self.page_as(Format::Text, body.as_bytes(), wants)
+    }
+
+    fn page_as(&mut self, format: Format, body: &[u8], wants: &dyn Wants) -> Result<Read, ScrapeError> {
         let demanded = Demanded { number: self.demand, wants };
-        let (read, outcome) = read_page(body.as_bytes(), &self.target, demanded, &mut self.memory);
+        let (read, outcome) = read_page(body, format, &self.target, demanded, &mut self.memory);
         outcome.map(|()| read)
     }
 }
@@ -161,7 +167,8 @@ fn a_sample_limit_counts_what_relabelling_leaves_and_the_figures_stay() {
     let mut reads = Reads::of(limited);
     assert_eq!(shown(&reads.page("a 1\nb 2\n", &all).expect("b does not count")), ["a 1"]);
     let demanded = Demanded { number: 0, wants: &all };
-    let (read, outcome) = read_page(b"a 1\nb 2\nc 3\n", &reads.target, demanded, &mut reads.memory);
+    let (read, outcome) =
+        read_page(b"a 1\nb 2\nc 3\n", Format::Text, &reads.target, demanded, &mut reads.memory);
     assert!(matches!(outcome, Err(ScrapeError::TooManySamples { found: 2, limit: 1 })));
     assert_eq!((read.samples.values.len(), read.scraped, read.post_relabel), (0, 3, 2));
 }
@@ -193,7 +200,8 @@ fn one_bad_line_fails_the_page_and_makes_nothing_forgotten() {
 fn bytes_that_are_no_utf8_fail_the_page() {
     let target = target(job("j", &["h:1"]));
     let demanded = Demanded { number: 0, wants: &all };
-    let (_, outcome) = read_page(b"a 1\nb{x=\"\xff\"} 2\n", &target, demanded, &mut Memory::default());
+    let (_, outcome) =
+        read_page(b"a 1\nb{x=\"\xff\"} 2\n", Format::Text, &target, demanded, &mut Memory::default());
     let text = outcome.expect_err("not UTF-8").whole();
     assert!(text.contains("line 2, column 6: bytes that are not valid UTF-8"), "{text}");
 }
@@ -258,4 +266,106 @@ fn bounds_of_histograms_and_summaries_are_numbers() {
     // The memory of one type is not taken for another.
     let untyped = reads.page(&body.replace("# TYPE h histogram\n", ""), &all).expect("good");
     assert_eq!(shown(&untyped)[0], "h_bucket{le=\"1\"} 1");
+}
+
+#[test]
+fn protobuf_pages_give_the_samples_of_text_pages() {
+    use encoded::{Body, labelled};
+    let page = encoded::page(&[
+        Encoded { name: "c_total", kind: 0, metrics: vec![labelled(&[("job", "page")], Body::Counter(1.0))] },
+        Encoded {
+            name: "h",
+            kind: 4,
+            metrics: vec![labelled(&[], Body::Histogram(encoded::classic(3, 4.5, &[(1.0, 2)])))],
+        },
+    ]);
+    let text = "c_total{job=\"page\"} 1\n# TYPE h histogram\nh_count 3\nh_sum 4.5\nh_bucket{le=\"1\"} 2\n\
+                h_bucket{le=\"+Inf\"} 3\n";
+    let wants: [&dyn Wants; 3] = [&all, &|name: &str| name == "h_sum", &|_: &str| false];
+    for wants in wants {
+        let (mut by_text, mut by_protobuf) = (Reads::of(job("j", &["h:1"])), Reads::of(job("j", &["h:1"])));
+        for _ in 0..3 {
+            let text = by_text.page(text, wants).expect("good");
+            let protobuf = by_protobuf.page_as(Format::Protobuf, &page, wants).expect("good");
+            assert_eq!(protobuf.samples, text.samples);
+            assert_eq!((protobuf.scraped, protobuf.post_relabel), (5, 5));
+            assert_eq!((text.scraped, text.post_relabel), (5, 5));
+        }
+    }
+}
+
+#[test]
+fn native_histograms_have_final_labels_and_come_once() {
+    use encoded::{Body, labelled};
+    let native = || labelled(&[("x", "1")], Body::Histogram(encoded::native()));
+    let page = encoded::page(&[Encoded { name: "h", kind: 4, metrics: vec![native(), native()] }]);
+    let mut scraping = job("j", &["h:1"]);
+    scraping.histograms = HistogramParts { native: true, classic_too: false };
+    let mut reads = Reads::of(scraping);
+    for _ in 0..2 {
+        let read = reads.page_as(Format::Protobuf, &page, &all).expect("good");
+        assert_eq!((read.samples.values.len(), read.histograms.len(), read.duplicates), (0, 1, 1));
+        let expected = labels(&[("__name__", "h"), ("x", "1"), ("job", "j"), ("instance", "h:1")]);
+        assert_eq!(read.histograms[0].labels, expected);
+        assert_eq!(read.histograms[0].value.count, 6.0);
+    }
+    let unwanted =
+        Reads::of(reads.target.job.as_ref().clone())
+            .page_as(Format::Protobuf, &page, &|name: &str| name == "h_sum");
+    let unwanted = unwanted.expect("good");
+    assert_eq!((unwanted.histograms.len(), unwanted.scraped), (0, 2));
+}
+
+#[test]
+fn a_protobuf_page_that_is_cut_off_fails_as_a_whole() {
+    use encoded::{Body, labelled};
+    let counter = |name: &'static str| Encoded {
+        name,
+        kind: 0,
+        metrics: vec![labelled(&[("x", "1")], Body::Counter(1.0))],
+    };
+    let whole = encoded::page(&[counter("a"), counter("b")]);
+    let first = encoded::page(&[counter("a")]).len();
+    for cut in (1..whole.len()).filter(|cut| *cut != first) {
+        let read = Reads::of(job("j", &["h:1"])).page_as(Format::Protobuf, &whole[..cut], &all);
+        assert!(matches!(read, Err(ScrapeError::Protobuf(_))), "{cut}");
+    }
+}
+
+fn any_rules() -> impl proptest::strategy::Strategy<Value = Vec<crate::scrape::RelabelRule>> {
+    use RelabelAction::{Drop, Keep, LabelDrop, LabelMap, Replace};
+    let action = proptest::sample::select(vec![Drop, Keep, LabelDrop, LabelMap, Replace]);
+    let regex = proptest::sample::select(vec!["(.*)", "a|x", "(a|b).*", ".*1", ""]);
+    let label = || proptest::sample::select(vec!["__name__", "x", "y"]);
+    let rule = (action, label(), regex, label(), proptest::sample::select(vec!["$1", "", "b", "c$1"]))
+        .prop_map(|(action, source, regex, target, to)| rule(action, source, regex, target, to));
+    proptest::collection::vec(rule, 1..4)
+}
+
+proptest! {
+    #[test]
+    fn what_is_remembered_of_relabelling_is_what_it_does(rules in any_rules(), order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle()) {
+        let lines = ["a 1\n", "a{x=\"1\"} 2\n", "b{x=\"a\",y=\"1\"} 3\n", "b{y=\"b1\"} 4\n", "c{x=\"1\"} 5 7\n"];
+        let mut relabelling = job("j", &["h:1"]);
+        relabelling.metric_relabel = rules;
+        let mut reads = Reads::of(relabelling.clone());
+        let shuffled: String = order.iter().map(|place| lines[*place]).collect();
+        for page in [&lines.concat(), &lines.concat(), &shuffled, &lines[1..].concat(), &shuffled] {
+            let fresh = first(relabelling.clone(), page);
+            let remembered = reads.page(page, &all);
+            match (fresh, remembered) {
+                (Ok(fresh), Ok(remembered)) => {
+                    prop_assert_eq!(fresh.samples, remembered.samples);
+                    prop_assert_eq!(
+                        (fresh.scraped, fresh.post_relabel, fresh.duplicates),
+                        (remembered.scraped, remembered.post_relabel, remembered.duplicates)
+                    );
+                }
+                (fresh, remembered) => prop_assert_eq!(
+                    fresh.map(|_| ()).map_err(|error| error.to_string()),
+                    remembered.map(|_| ()).map_err(|error| error.to_string())
+                ),
+            }
+        }
+    }
 }
