@@ -27,10 +27,10 @@ fn run(rule: &RelabelRule, labels: &mut LabelsBuilder) -> bool {
         RelabelAction::KeepEqual => return labels.get(&rule.target_label).unwrap_or_default() == joined,
         RelabelAction::DropEqual => return labels.get(&rule.target_label).unwrap_or_default() != joined,
         RelabelAction::Replace => replace(rule, &joined, labels),
-        RelabelAction::Lowercase => labels.put(&rule.target_label, &lowercase(&joined)),
-        RelabelAction::Uppercase => labels.put(&rule.target_label, &uppercase(&joined)),
+        RelabelAction::Lowercase => put_named(labels, &rule.target_label, &lowercase(&joined)),
+        RelabelAction::Uppercase => put_named(labels, &rule.target_label, &uppercase(&joined)),
         RelabelAction::HashMod => {
-            labels.put(&rule.target_label, &hash_remainder(&joined, rule.modulus).to_string());
+            put_named(labels, &rule.target_label, &hash_remainder(&joined, rule.modulus).to_string());
         }
         RelabelAction::LabelMap => {
             for (name, value) in names_that(labels, |name| rule.regex.is_match(name)) {
@@ -276,6 +276,14 @@ mod tests {
         check(&[rule(LabelKeep, &[], "b.*", "", "")], &given, Some(&[("b1", "bar"), ("b2", "baz")]));
         // What the rule writes does not become its own input.
         check(&[rule(LabelMap, &[], "a(.*)", "", "aa$1")], &[("a", "1")], Some(&[("a", "1"), ("aa", "1")]));
+    }
+
+    #[test]
+    fn no_label_without_a_name_is_made() {
+        use RelabelAction::{HashMod, Lowercase, Uppercase};
+        for action in [HashMod, Lowercase, Uppercase] {
+            check(&[rule(action, &["a"], "(.*)", "", "")], &[("a", "B")], Some(&[("a", "B")]));
+        }
     }
 
     #[test]

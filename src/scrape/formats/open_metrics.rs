@@ -285,6 +285,10 @@ mod tests {
             let passed = parse_text_as(TextFormat::OpenMetrics, page(value).as_bytes(), |_| true, |_| ());
             let counted = passed.unwrap_or_else(|error| panic!("{value}: {error}"));
             assert_eq!((counted.samples, counted.wanted), (2, 1), "{value}");
+            // One with labels that nobody wants is passed in the same way.
+            let labelled = format!("h{{a=\"b\"}} {value}\n# EOF\n");
+            let passed = parse_text_as(TextFormat::OpenMetrics, labelled.as_bytes(), |_| false, |_| ());
+            assert_eq!(passed.map(|counted| counted.samples), Ok(1), "{value}");
         }
         for value in [
             "{}",

@@ -407,8 +407,10 @@ impl<'a> Lines<'a> {
     fn skip_braces(&self, open: usize) -> Result<usize, FaultAt> {
         let bytes = self.page.as_bytes();
         let line_end = line_end(bytes, open);
-        if self.format == TextFormat::OpenMetrics && bytes[open..line_end].contains(&b'#') {
-            // An exemplar may follow, with braces of its own.
+        if self.format == TextFormat::OpenMetrics
+            && memchr::memchr2(b'#', b'{', &bytes[open + 1..line_end]).is_some()
+        {
+            // An exemplar or a native histogram may follow, with braces of its own.
             return labels::pass_braces(self.page, open + 1);
         }
         let close = bytes[open..line_end].iter().rposition(|b| *b == b'}').map(|at| open + at);
