@@ -259,6 +259,35 @@ fn a_series_goes_some_time_after_its_last_sample() {
 }
 
 #[test]
+fn series_that_come_and_go_leave_nothing() {
+    let mut window = wanting(&["a", "b"]);
+    let level = |window: &mut Window, from: i64| {
+        // Long enough for what ended to be forgotten.
+        for tick in 0..120 {
+            window.ingest(page("t", from + tick * 15, &[("b", 1.0)]));
+        }
+        let stats = window.stats();
+        (stats.series, stats.samples, stats.bytes)
+    };
+    let before = level(&mut window, 0);
+    let mut most = 0;
+    for minute in 0..20 {
+        let names: Vec<String> = (0..500).map(|n| format!("a minute={minute} pod={n}")).collect();
+        let mut samples: Vec<(&str, f64)> = names.iter().map(|name| (&**name, 1.0)).collect();
+        samples.push(("b", 1.0));
+        for tick in 0..4 {
+            window.ingest(page("t", 3600 + minute * 60 + tick * 15, &samples));
+        }
+        most = most.max(window.stats().series);
+    }
+    assert!(500 < most && most < 20 * 500, "old ones go while new ones come: {most}");
+    let (series, samples, bytes) = level(&mut window, 6000);
+    assert_eq!((series, samples), (before.0, before.1));
+    // Places and tables keep the room that they once had.
+    assert!(bytes < before.1 * 100 + most * 400, "{bytes} bytes for {series} series");
+}
+
+#[test]
 fn limits_bite_and_say_so() {
     let mut window = Window::with_limits(WindowLimits { series: 1, samples_per_series: 2 });
     window.set_demand(&[demand("a", FIVE_MIN)]);

@@ -17,8 +17,8 @@ use crate::series::target::{Target, TargetHealth};
 const ENDED_KEPT_FOR: Duration = Duration::from_mins(15);
 /// Nothing goes because of its age more often than this.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
-/// A target that left discovery is remembered so long.
-const LEFT_KEPT_FOR: Duration = Duration::from_hours(24);
+/// A target that left discovery is remembered so long: as long as its series. Where pods come and go there are many.
+const LEFT_KEPT_FOR: Duration = ENDED_KEPT_FOR;
 /// Selectors that no rule has, from queries of people, are kept up to this number.
 const AD_HOC_SELECTORS: usize = 64;
 
