@@ -290,6 +290,12 @@ impl Memory {
         }
         let mut kept = moved.iter().map(Option::is_some);
         self.entries.retain(|_| kept.next().unwrap_or_default());
+        // A page that is small from now on needs no room for what it was.
+        if self.entries.len() < self.entries.capacity() / 4 {
+            self.entries.shrink_to(2 * self.entries.len());
+            self.next_order = Vec::new();
+            self.by_series = HashTable::with_capacity(2 * self.entries.len());
+        }
         let order = std::mem::take(&mut self.order).into_iter();
         let moved = |place| match place {
             Place::Known(known) => moved[known.0 as usize].map(Place::Known),

@@ -213,7 +213,9 @@ impl Selectors {
     pub(super) fn forget_gone(&mut self, store: &Store) {
         for selector in &mut self.all {
             if selector.members.iter().any(|id| store.get(*id).is_none()) {
-                Arc::make_mut(&mut selector.members).retain(|id| store.get(*id).is_some());
+                let members = Arc::make_mut(&mut selector.members);
+                members.retain(|id| store.get(*id).is_some());
+                members.shrink_to(2 * members.len());
             }
         }
     }

@@ -55,7 +55,8 @@ impl Series {
 #[derive(Debug, Default)]
 struct Place {
     generation: u32,
-    series: Option<Series>,
+    /// On its own, so that a place whose series is gone costs little: ids name places, so none is ever taken away.
+    series: Option<Box<Series>>,
 }
 
 /// Series by id and by labels.
@@ -75,12 +76,12 @@ impl Store {
 
     pub(super) fn get(&self, id: SeriesId) -> Option<&Series> {
         let (place, generation) = split(id);
-        self.places.get(place).filter(|place| place.generation == generation)?.series.as_ref()
+        self.places.get(place).filter(|place| place.generation == generation)?.series.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, id: SeriesId) -> Option<&mut Series> {
         let (place, generation) = split(id);
-        self.places.get_mut(place).filter(|place| place.generation == generation)?.series.as_mut()
+        self.places.get_mut(place).filter(|place| place.generation == generation)?.series.as_deref_mut()
     }
 
     pub(super) fn find(&self, labels: &Labels) -> Option<SeriesId> {
@@ -96,7 +97,7 @@ impl Store {
             self.places.push(Place::default());
             u32::try_from(self.places.len() - 1).expect("the limit on series is far below 2^32")
         });
-        self.places[at as usize].series = Some(series);
+        self.places[at as usize].series = Some(Box::new(series));
         let (places, hasher) = (&self.places, &self.hasher);
         self.by_labels.insert_unique(hash, at, |at| {
             hasher.hash_one(places[*at as usize].series.as_ref().map_or(&Labels::empty(), |s| &s.labels))
@@ -119,12 +120,18 @@ impl Store {
             place.series = None;
             place.generation = place.generation.wrapping_add(1);
         }
+        if self.by_labels.len() < self.by_labels.capacity() / 4 {
+            let (places, hasher) = (&self.places, &self.hasher);
+            self.by_labels.shrink_to(2 * self.by_labels.len(), |at| {
+                hasher.hash_one(places[*at as usize].series.as_ref().map_or(&Labels::empty(), |s| &s.labels))
+            });
+        }
         before - self.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesId, &Series)> {
         self.places.iter().zip(0u32..).filter_map(|(place, at)| {
-            place.series.as_ref().map(|series| (join(at, place.generation), series))
+            place.series.as_deref().map(|series| (join(at, place.generation), series))
         })
     }
 
@@ -133,8 +140,10 @@ impl Store {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let series: usize =
-            self.iter().map(|(_, series)| series.labels.bytes() + series.samples.bytes()).sum();
+        let series: usize = self
+            .iter()
+            .map(|(_, series)| size_of::<Series>() + series.labels.bytes() + series.samples.bytes())
+            .sum();
         series + self.places.capacity() * size_of::<Place>() + self.by_labels.capacity() * 5
     }
 }
