@@ -46,13 +46,12 @@ pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
 
 /// Writes a checkpoint now and then, and a last one when it is stopped.
 pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C, stop: CancellationToken) {
-    let mut next = clock.now() + EVERY;
     loop {
+        let next = clock.now() + EVERY;
         tokio::select! {
             () = stop.cancelled() => return save(folder, house, clock.now()).await,
             () = clock.sleep_until(next) => {}
         }
-        next = clock.now() + EVERY;
         save(folder.clone(), house.clone(), clock.now()).await;
     }
 }

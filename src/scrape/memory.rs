@@ -95,7 +95,7 @@ pub(super) struct Memory {
     has_news: bool,
     /// Whether each entry was on the last good page.
     all_are_placed: bool,
-    /// Which demand `Meaning::Unwanted` was said for.
+    /// The demand that was asked when lines were passed.
     demand: u64,
     /// The series of the samples of the last good page.
     pub(super) series: Arc<[Labels]>,

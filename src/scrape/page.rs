@@ -91,9 +91,8 @@ struct Reader<'a> {
     has_strangers: bool,
     /// The last name that was asked for, as families stand together, and the answer.
     last_name: (String, bool),
-    /// Whether a line may end with other labels than the target's.
-    may_differ: bool,
-    nobody: Labels,
+    /// The target's labels, where each line ends with them.
+    identity: Option<&'a Labels>,
 }
 
 impl<'a> Reader<'a> {
@@ -108,8 +107,8 @@ impl<'a> Reader<'a> {
             read: Read::default(),
             has_strangers: false,
             last_name: (String::new(), false),
-            may_differ: target.job.honor_labels || !target.job.metric_relabel.is_empty(),
-            nobody: Labels::empty(),
+            identity: (!target.job.honor_labels && target.job.metric_relabel.is_empty())
+                .then_some(&target.identity),
         }
     }
 
@@ -186,8 +185,7 @@ impl<'a> Reader<'a> {
 
     fn is_wanted(&mut self, name: &str) -> bool {
         if self.last_name.0 != name {
-            let identity = if self.may_differ { &self.nobody } else { &self.target.identity };
-            self.last_name.1 = self.demanded.wants.name(name, identity);
+            self.last_name.1 = self.demanded.wants.name(name, self.identity);
             name.clone_into(&mut self.last_name.0);
         }
         self.last_name.1

@@ -5,16 +5,17 @@ use crate::series::WantedNames;
 
 /// What is asked of each line of a page, and of each new series.
 pub trait Wants: Send + Sync {
-    /// Whether a metric of this name may be wanted from a target of this identity. Asked before a line is read.
-    fn name(&self, name: &str, identity: &Labels) -> bool;
+    /// Whether a metric of this name may be wanted. Asked before a line is read; where `identity` is given, it has those
+    /// labels.
+    fn name(&self, name: &str, identity: Option<&Labels>) -> bool;
 
     /// Whether a series of these labels, which are final, is wanted.
     fn series(&self, labels: &Labels) -> bool;
 }
 
 impl Wants for WantedNames {
-    fn name(&self, name: &str, identity: &Labels) -> bool {
-        self.may_be_of(name, identity)
+    fn name(&self, name: &str, identity: Option<&Labels>) -> bool {
+        self.may_be(name, identity)
     }
 
     fn series(&self, labels: &Labels) -> bool {
@@ -24,7 +25,7 @@ impl Wants for WantedNames {
 
 /// By the name alone.
 impl<F: Fn(&str) -> bool + Send + Sync> Wants for F {
-    fn name(&self, name: &str, _: &Labels) -> bool {
+    fn name(&self, name: &str, _: Option<&Labels>) -> bool {
         self(name)
     }
 

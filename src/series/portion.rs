@@ -16,7 +16,7 @@ pub type Portion = Vec<(Arc<[Matcher]>, Vec<SeriesId>)>;
 
 impl Window {
     /// A number that changes whenever other series of the target are kept than before, or selectors are others;
-    /// `None` for a target that is not known or has no series.
+    /// `None` for a target that is not in discovery.
     pub fn shape(&self, target: &TargetKey) -> Option<u64> {
         self.targets.get(target).filter(|target| target.left.is_none()).map(|target| target.shape)
     }

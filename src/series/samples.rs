@@ -224,15 +224,16 @@ impl Block {
     fn push(&mut self, sample: Sample) {
         debug_assert!(self.last.at < sample.at, "samples come in the order of time");
         let step = sample.at.as_millis() - self.last.at.as_millis();
-        if self.len == 1 {
+        let before = if self.len == 1 {
             self.first_step = step;
+            step
         } else {
-            // Room grows by a little: most series are as long as they will ever be, and stay so.
-            if self.changes.capacity() < self.changes.len() + 17 {
-                self.changes.reserve_exact(24.max(self.changes.len() / 4));
-            }
+            self.last_step
+        };
+        // Room grows by a little: most series are as long as they will ever be, and stay so.
+        if self.len > 1 && self.changes.capacity() < self.changes.len() + 17 {
+            self.changes.reserve_exact(24.max(self.changes.len() / 4));
         }
-        let before = if self.len == 1 { step } else { self.last_step };
         write(&mut self.changes, before, step, self.last.value, sample.value);
         (self.last, self.last_step) = (sample, step);
         self.len += 1;
@@ -243,10 +244,8 @@ impl Block {
         let gone = self.first;
         let mut walk = self.walk();
         if let Some(next) = walk.next() {
-            let (at, step) = (walk.at, walk.step_after());
+            (self.skipped, self.first_step) = (u32::try_from(walk.at).unwrap_or(u32::MAX), walk.step);
             self.first = next;
-            self.first_step = step;
-            self.skipped = u32::try_from(at).unwrap_or(u32::MAX);
             self.len -= 1;
         }
         if self.changes.len() < 2 * self.skipped as usize {
@@ -297,13 +296,6 @@ struct Walk<'a> {
     at: usize,
     sample: Sample,
     step: i64,
-}
-
-impl Walk<'_> {
-    /// The step that the next change is told from.
-    fn step_after(&self) -> i64 {
-        self.step
-    }
 }
 
 impl Iterator for Walk<'_> {

@@ -39,25 +39,18 @@ impl WantedNames {
         wanted
     }
 
-    /// Whether a series of this name may be wanted.
-    pub fn contains(&self, name: &str) -> bool {
-        let fits_name = |at: &usize| {
-            let on_name = self.selectors[*at].iter().filter(|matcher| matcher.name() == METRIC_NAME);
-            on_name.into_iter().all(|matcher| matcher.matches_value(name))
-        };
-        self.by_name.contains_key(name) || self.without_name.iter().any(fits_name)
-    }
-
-    /// Whether a series of this name may be wanted whose labels are those of `identity`, and others.
-    pub fn may_be_of(&self, name: &str, identity: &Labels) -> bool {
-        let may_be = |at: &usize| {
+    /// Whether a series of this name may be wanted. Where `identity` is given, its labels are those, and others.
+    pub fn may_be(&self, name: &str, identity: Option<&Labels>) -> bool {
+        let fits = |at: &usize| {
             self.selectors[*at].iter().all(|matcher| match matcher.name() {
                 METRIC_NAME => matcher.matches_value(name),
-                label => identity.get(label).is_none_or(|value| matcher.matches_value(value)),
+                label => identity
+                    .and_then(|identity| identity.get(label))
+                    .is_none_or(|value| matcher.matches_value(value)),
             })
         };
         // Selectors of an exact name are as good as always about every target, and may be many.
-        self.by_name.contains_key(name) || self.without_name.iter().any(may_be)
+        self.by_name.contains_key(name) || self.without_name.iter().any(fits)
     }
 
     /// Whether a series of these labels is wanted.

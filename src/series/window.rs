@@ -66,6 +66,13 @@ pub(super) struct Writer {
     pub(super) marks_own_times: bool,
 }
 
+impl Writer {
+    /// Who writes for the first time, and puts nothing in the place of anything.
+    pub(super) fn new(origin: Arc<Origin>, interval: Duration, at: Timestamp) -> Self {
+        Self { origin, interval, at, previous_turn: None, replaces: false, marks_own_times: false }
+    }
+}
+
 impl Window {
     /// An empty window that nobody has asked anything of.
     pub fn new() -> Self {
@@ -102,7 +109,7 @@ impl Window {
 
     /// Whether some rule wants a metric of this name.
     pub fn wants(&self, metric_name: &str) -> bool {
-        self.names.contains(metric_name)
+        self.names.may_be(metric_name, None)
     }
 
     /// Says which targets there are, after the start and after each reload. Those that are not among them have

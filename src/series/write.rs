@@ -36,7 +36,7 @@ impl Window {
         let turn = self.turn;
         let target = self.target(&key);
         let (origin, previous_turn) = (target.origin.clone(), target.page_turn.replace(turn));
-        let writer = Writer { origin, interval, at, previous_turn, replaces: false, marks_own_times };
+        let writer = Writer { previous_turn, marks_own_times, ..Writer::new(origin, interval, at) };
         let added = match samples {
             Ok(samples) if target.had_these(&samples) => {
                 self.take_the_same(&key, &samples.values, &writer);
@@ -105,30 +105,11 @@ impl Window {
             ("scrape_series_added", added as f64),
         ];
         let (origin, identity) = (target.report_origin.clone(), target.health.identity.clone());
-        let writer = Writer {
-            origin,
-            interval: page.interval,
-            at: page.at,
-            previous_turn: None,
-            replaces: false,
-            marks_own_times: false,
-        };
+        let writer = Writer::new(origin, page.interval, page.at);
         let before = std::mem::take(&mut self.target(key).reports);
-        // Their labels are those of last time, as long as the target's are.
-        let known = |id: &SeriesId, name: &str| {
-            let series = self.store.get(*id)?;
-            let is_it = series.labels.metric_name() == name && series.labels.len() == identity.len() + 1;
-            let has = |(label, value): (&str, &str)| series.labels.get(label) == Some(value);
-            (is_it && identity.iter().all(has)).then(|| series.labels.clone())
-        };
         let wanted = figures.into_iter().filter(|(name, _)| self.wants(name));
-        let samples: Vec<PageSample> = wanted
-            .map(|(name, value)| {
-                let labels = before.iter().find_map(|id| known(id, name));
-                let labels = labels.unwrap_or_else(|| identity.with(METRIC_NAME, name));
-                PageSample { labels, at: None, value }
-            })
-            .collect();
+        let sample = |(name, value)| PageSample { labels: identity.with(METRIC_NAME, name), at: None, value };
+        let samples: Vec<PageSample> = wanted.map(sample).collect();
         self.turn += 1;
         let taken = self.take_samples(samples.into_iter(), &before, &writer);
         self.mark_stale(&before, &writer);
@@ -166,14 +147,7 @@ impl Window {
         let interval = last.map_or(Duration::ZERO, |last| at.since(last));
         let known = self.rules.get(rule).map(|state| state.origin.clone());
         let origin = known.unwrap_or_else(|| Arc::new(Origin::Rule(rule.clone())));
-        let writer = Writer {
-            origin: origin.clone(),
-            interval,
-            at,
-            previous_turn: None,
-            replaces: true,
-            marks_own_times: false,
-        };
+        let writer = Writer { replaces: true, ..Writer::new(origin.clone(), interval, at) };
         self.turn += 1;
         let mut current = Vec::with_capacity(samples.len());
         for recorded in samples {
@@ -209,17 +183,7 @@ impl Window {
         let (origin, report_origin) = (state.origin.clone(), state.report_origin.clone());
         self.turn += 1;
         for (origin, series) in [(origin, current), (report_origin, reports)] {
-            self.mark_stale(
-                &series,
-                &Writer {
-                    origin,
-                    interval,
-                    at,
-                    previous_turn: None,
-                    replaces: false,
-                    marks_own_times: false,
-                },
-            );
+            self.mark_stale(&series, &Writer::new(origin, interval, at));
         }
         self.finish_write(at);
     }
