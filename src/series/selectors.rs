@@ -19,8 +19,7 @@ use crate::series::store::Store;
 #[derive(Debug, Clone, Default)]
 pub struct WantedNames {
     selectors: Vec<Vec<Matcher>>,
-    by_name: HashMap<String, Vec<usize>>,
-    without_name: Vec<usize>,
+    places: Places,
 }
 
 impl WantedNames {
@@ -29,11 +28,7 @@ impl WantedNames {
         let mut wanted = Self::default();
         let mut known = HashSet::new();
         for demand in demands.iter().filter(|demand| known.insert(&demand.matchers)) {
-            let at = wanted.selectors.len();
-            match exact_name(&demand.matchers) {
-                Some(name) => wanted.by_name.entry(name.to_owned()).or_default().push(at),
-                None => wanted.without_name.push(at),
-            }
+            wanted.places.add(wanted.selectors.len(), &demand.matchers);
             wanted.selectors.push(demand.matchers.clone());
         }
         wanted
@@ -50,13 +45,34 @@ impl WantedNames {
             })
         };
         // Selectors of an exact name are as good as always about every target, and may be many.
-        self.by_name.contains_key(name) || self.without_name.iter().any(fits)
+        self.places.by_name.contains_key(name) || self.places.without_name.iter().any(fits)
     }
 
     /// Whether a series of these labels is wanted.
     pub fn fits(&self, labels: &Labels) -> bool {
-        let named = self.by_name.get(labels.metric_name()).map(Vec::as_slice).unwrap_or_default();
-        named.iter().chain(&self.without_name).any(|at| fits(&self.selectors[*at], labels))
+        self.places.of(labels.metric_name()).any(|at| fits(&self.selectors[at], labels))
+    }
+}
+
+/// Where selectors are, by the name that each asks for outright.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    by_name: HashMap<String, Vec<usize>>,
+    without_name: Vec<usize>,
+}
+
+impl Places {
+    fn add(&mut self, at: usize, matchers: &[Matcher]) {
+        match exact_name(matchers) {
+            Some(name) => self.by_name.entry(name.to_owned()).or_default().push(at),
+            None => self.without_name.push(at),
+        }
+    }
+
+    /// Those that a series of this name may fit.
+    fn of(&self, name: &str) -> impl Iterator<Item = usize> {
+        let named = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        named.iter().chain(&self.without_name).copied()
     }
 }
 
@@ -86,8 +102,7 @@ struct Selector {
 pub(super) struct Selectors {
     all: Vec<Selector>,
     by_matchers: HashMap<Arc<[Matcher]>, usize>,
-    by_name: HashMap<String, Vec<usize>>,
-    without_name: Vec<usize>,
+    places: Places,
 }
 
 impl Selectors {
@@ -122,10 +137,7 @@ impl Selectors {
 
     fn adopt(&mut self, selector: Selector) {
         let at = self.all.len();
-        match exact_name(&selector.matchers) {
-            Some(name) => self.by_name.entry(name.to_owned()).or_default().push(at),
-            None => self.without_name.push(at),
-        }
+        self.places.add(at, &selector.matchers);
         self.by_matchers.insert(selector.matchers.clone(), at);
         self.all.push(selector);
     }
@@ -163,19 +175,13 @@ impl Selectors {
     /// The longest look-back of those that see every series which fits `matchers`: each of their conditions is one of
     /// those. `None` where there is none.
     pub(super) fn covering(&self, matchers: &[Matcher]) -> Option<Duration> {
-        let named = exact_name(matchers).and_then(|name| self.by_name.get(name)).map(Vec::as_slice);
-        let all = named.unwrap_or_default().iter().chain(&self.without_name).map(|at| &self.all[*at]);
+        let all = self.places.of(exact_name(matchers).unwrap_or_default()).map(|at| &self.all[at]);
         let covering = all.filter(|selector| selector.matchers.iter().all(|one| matchers.contains(one)));
         covering.map(|selector| selector.look_back).max()
     }
 
     fn fitting(&self, labels: &Labels) -> impl Iterator<Item = usize> {
-        let named = self.by_name.get(labels.metric_name()).map(Vec::as_slice).unwrap_or_default();
-        named
-            .iter()
-            .chain(&self.without_name)
-            .copied()
-            .filter(move |at| fits(&self.all[*at].matchers, labels))
+        self.places.of(labels.metric_name()).filter(move |at| fits(&self.all[*at].matchers, labels))
     }
 
     /// The selectors that series fit, each with those of `series` that do, in their order.

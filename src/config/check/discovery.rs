@@ -60,29 +60,32 @@ fn file(raw: RawFileSd, cx: &Context<'_>) -> Option<FileDiscovery> {
     Some(FileDiscovery { files: files.iter().map(|file| cx.path(file)).collect(), refresh_interval })
 }
 
-fn service(raw: RawHttpSd, cx: &Context<'_>) -> Option<HttpDiscovery> {
-    let requests = requests(
+/// The keys of an entry that say how somebody is asked: the same in each kind of entry that has them.
+macro_rules! asked_by {
+    ($raw:ident) => {
         Raw {
             ways: Ways {
-                basic: raw.basic_auth,
-                authorization: raw.authorization,
-                tokens: raw.oauth2,
-                bearer: raw.bearer_token,
-                bearer_file: raw.bearer_token_file,
+                basic: $raw.basic_auth,
+                authorization: $raw.authorization,
+                tokens: $raw.oauth2,
+                bearer: $raw.bearer_token,
+                bearer_file: $raw.bearer_token_file,
             },
-            tls: raw.tls_config,
+            tls: $raw.tls_config,
             proxy: ProxyKeys {
-                url: raw.proxy_url,
-                except: raw.no_proxy,
-                environment: raw.proxy_from_environment,
-                headers: raw.proxy_connect_header,
+                url: $raw.proxy_url,
+                except: $raw.no_proxy,
+                environment: $raw.proxy_from_environment,
+                headers: $raw.proxy_connect_header,
             },
-            headers: raw.http_headers,
-            follow_redirects: raw.follow_redirects,
-        },
-        &raw.at,
-        cx,
-    );
+            headers: $raw.http_headers,
+            follow_redirects: $raw.follow_redirects,
+        }
+    };
+}
+
+fn service(raw: RawHttpSd, cx: &Context<'_>) -> Option<HttpDiscovery> {
+    let requests = requests(asked_by!(raw), &raw.at, cx);
     let refresh_interval = interval(raw.refresh_interval, SERVICE_ASKED_EVERY, cx);
     let url = cx.reader.required(raw.url, &raw.at, "url", "an entry of `http_sd_configs`")?;
     Some(HttpDiscovery { url: address(&url, cx)?, refresh_interval, requests })
@@ -123,28 +126,7 @@ fn is_domain(name: &str) -> bool {
 }
 
 fn kubernetes(raw: RawKubernetesSd, cx: &Context<'_>) -> Option<KubernetesDiscovery> {
-    let requests = requests(
-        Raw {
-            ways: Ways {
-                basic: raw.basic_auth,
-                authorization: raw.authorization,
-                tokens: raw.oauth2,
-                bearer: raw.bearer_token,
-                bearer_file: raw.bearer_token_file,
-            },
-            tls: raw.tls_config,
-            proxy: ProxyKeys {
-                url: raw.proxy_url,
-                except: raw.no_proxy,
-                environment: raw.proxy_from_environment,
-                headers: raw.proxy_connect_header,
-            },
-            headers: raw.http_headers,
-            follow_redirects: raw.follow_redirects,
-        },
-        &raw.at,
-        cx,
-    );
+    let requests = requests(asked_by!(raw), &raw.at, cx);
     // As in Prometheus: how the API is asked comes with where it is, or from the one place that says both.
     let api = match (raw.api_server, raw.kubeconfig_file) {
         (Some(_), Some(file)) => {
