@@ -35,8 +35,9 @@ const EVIDENCE_LISTED: usize = 5;
 /// Proposes the next post or draft where its time has come.
 pub(super) fn say(draft: &mut Draft<'_>, id: IncidentId) {
     drop_overtaken_draft(draft, id);
-    // A draft that is made anew at the moment at which a promise is due does not take its place.
-    if say_next(draft, id) == Some(How::Draft) {
+    // A draft that is made anew at the moment at which a promise is due does not take its place, nor does a holding
+    // statement take that of a draft that is due as well.
+    if let Some(How::Draft | How::Hold) = say_next(draft, id) {
         say_next(draft, id);
     }
 }

@@ -230,6 +230,25 @@ fn posts_are_in_order(incident: &Incident) {
 // The world itself asserts at each step that numbers have no gaps, that the same question has the same answer, that
 // the book never asks to be woken in the past, and that nothing resolves by itself with a lost alert or an undrained
 // backlog.
+/// Found by the law of approval: a holding statement and a draft that is not so any more were due at one moment, and the
+/// draft was left for another turn.
+#[test]
+fn a_draft_and_a_holding_statement_due_at_one_moment_are_one_decision() {
+    let moves: [(u64, &[(usize, usize)]); 8] = [
+        (0, &[(3, 0)]),
+        (0, &[(3, 5)]),
+        (0, &[(3, 0)]),
+        (300, &[(0, 0)]),
+        (0, &[(3, 5)]),
+        (60, &[(3, 0)]),
+        (0, &[(3, 5), (6, 0)]),
+        (1996, &[(6, 5)]),
+    ];
+    let steps: Vec<_> = moves.iter().map(|(after, moves)| (*after, Step::Moves(moves.to_vec()))).collect();
+    let world = play(&steps, approving(Fallback::HoldingStatement), nagging());
+    assert!(world.book.incidents().all(|incident| incident.promises.missed == 0));
+}
+
 proptest! {
     #![proptest_config(cases())]
 
