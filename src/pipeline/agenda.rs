@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Labels, RuleId, Timestamp};
+use crate::model::{RuleId, Timestamp};
 use crate::rules::Group;
 
 /// What is known of a group's last evaluation.
@@ -21,10 +21,10 @@ pub struct GroupReport {
 /// Which instants of its interval a group is evaluated at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Phases {
-    /// Each group at its own, from its name: groups of one interval do not come due together, and the phase stays
-    /// the same over restarts and replicas.
+    /// All of them at whole intervals since the epoch: what the rules of several groups ask alike is worked out once, and
+    /// the instants stay the same over restarts and replicas.
     #[default]
-    Spread,
+    Aligned,
     /// All of them at whole intervals from this moment, so that people can tell the instants beforehand.
     From(Timestamp),
 }
@@ -139,11 +139,7 @@ impl Entry {
 /// How far into each interval, counted from the epoch, `group` is evaluated.
 fn phase(group: &Group, phases: Phases) -> Duration {
     match phases {
-        Phases::Spread => {
-            let interval = u64::try_from(group.interval.as_millis()).unwrap_or(u64::MAX).max(1);
-            let name: Labels = [("file", &*group.file), ("group", &*group.name)].into_iter().collect();
-            Duration::from_millis(name.fingerprint() % interval)
-        }
+        Phases::Aligned => Duration::ZERO,
         Phases::From(start) => start.since(start.floor_to(group.interval)),
     }
 }
@@ -173,14 +169,14 @@ mod tests {
 
     #[test]
     fn a_group_comes_due_once_an_interval_in_its_own_phase() {
-        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Aligned, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         assert!(NOW < first && first <= NOW + INTERVAL);
         assert_eq!(agenda.due(first - Duration::from_millis(1)), None);
         assert_eq!(agenda.due(first), Some((0, first, 0)));
         agenda.done(0, first, GroupReport::default());
         assert_eq!(agenda.next_due(), Some(first + INTERVAL));
-        let restarted = Agenda::new(&every_15_s(), Phases::Spread, first + INTERVAL * 7, &Agenda::default());
+        let restarted = Agenda::new(&every_15_s(), Phases::Aligned, first + INTERVAL * 7, &Agenda::default());
         assert_eq!(restarted.next_due(), Some(first + INTERVAL * 8), "the phase outlives a restart");
     }
 
@@ -194,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_late_house_evaluates_the_latest_instant_and_counts_the_others() {
-        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Aligned, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         let late = first + INTERVAL * 3 + Duration::from_secs(1);
         assert_eq!(agenda.due(late), Some((0, first + INTERVAL * 3, 3)));
@@ -202,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_does_not_stop_evaluation() {
-        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Aligned, NOW, &Agenda::default());
         let earlier = NOW - Duration::from_secs(3600);
         assert_eq!(agenda.due(earlier), None);
         let next = agenda.next_due().expect("there is a group");
@@ -213,7 +209,7 @@ mod tests {
     fn what_could_not_be_committed_rests_and_lets_others_go_ahead() {
         let two =
             groups("groups: [{name: a, interval: 15s, rules: []}, {name: b, interval: 15s, rules: []}]");
-        let mut agenda = Agenda::new(&two, Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&two, Phases::Aligned, NOW, &Agenda::default());
         let late = NOW + INTERVAL * 2;
         let (first, at, _) = agenda.due(late).expect("both are due");
         agenda.put_off(first, late + Duration::from_secs(1));
@@ -229,18 +225,18 @@ mod tests {
 
     #[test]
     fn what_is_not_done_stays_due_at_the_same_instant() {
-        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Aligned, NOW, &Agenda::default());
         let first = agenda.next_due().expect("there is a group");
         assert_eq!(agenda.due(first + Duration::from_secs(5)), Some((0, first, 0)));
     }
 
     #[test]
     fn a_reload_keeps_what_is_known_of_groups_that_stay() {
-        let mut agenda = Agenda::new(&every_15_s(), Phases::Spread, NOW, &Agenda::default());
+        let mut agenda = Agenda::new(&every_15_s(), Phases::Aligned, NOW, &Agenda::default());
         let report = GroupReport { evaluated_at: Some(NOW), ..GroupReport::default() };
         agenda.done(0, NOW, report.clone());
         let two = groups("groups: [{name: b, rules: []}, {name: a, interval: 15s, rules: []}]");
-        let agenda = Agenda::new(&two, Phases::Spread, NOW, &agenda);
+        let agenda = Agenda::new(&two, Phases::Aligned, NOW, &agenda);
         assert_eq!(agenda.entries()[1].report, report);
         assert_eq!(agenda.entries()[0].report, GroupReport::default());
     }

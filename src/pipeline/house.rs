@@ -14,7 +14,7 @@ use crate::pipeline::agenda::{Agenda, GroupReport, Phases};
 use crate::pipeline::followers::{Followers, Following};
 use crate::pipeline::lookout::{Look, Lookout};
 use crate::pipeline::{Answer, Health};
-use crate::promql::{Demand, LOOK_BACK};
+use crate::promql::{Demand, LOOK_BACK, Round, Shares, Together};
 use crate::rules::{self, AlertKey, AlertRow, Alerts, Context, Group, Outcome, StateName, Transition};
 use crate::scrape::ScrapeEvent;
 use crate::series::Window;
@@ -63,6 +63,15 @@ impl Rulebook {
         let rules = self.groups.iter().flat_map(|group| &group.rules);
         rules.map(|rule| (rule.id.clone(), rule.name.clone())).collect()
     }
+
+    /// What rules ask alike.
+    fn shares(&self) -> Shares {
+        let rules = || self.groups.iter().flat_map(|group| &group.rules);
+        let recorded: BTreeSet<&str> =
+            rules().filter(|rule| rule.watch().is_none()).map(|rule| &*rule.name).collect();
+        let is_written = |name: &str| recorded.contains(name) || rules::is_of_alerts(name);
+        Shares::among(rules().map(|rule| &rule.expr), &is_written)
+    }
 }
 
 /// Everything that is remembered. Only the pipeline changes it; the server reads it.
@@ -78,6 +87,9 @@ pub struct House {
     pub(super) agenda: Agenda,
     pub(super) lookout: Lookout,
     followers: Followers,
+    /// What rules ask alike, and what it was since the last page.
+    shares: Shares,
+    round: Round,
     rulebook: Rulebook,
     last_delivery: u64,
 }
@@ -122,6 +134,8 @@ impl House {
             followers: Followers::of(&agenda),
             agenda,
             lookout: Lookout::new(&rulebook.graph, now, Lookout::default()),
+            shares: rulebook.shares(),
+            round: Round::default(),
             rulebook,
             last_delivery: snapshot.last_delivery,
         }
@@ -139,6 +153,7 @@ impl House {
 
     /// Takes in what the scraper sends.
     pub(super) fn ingest(&mut self, event: ScrapeEvent, now: Timestamp) {
+        self.round.clear();
         match event {
             ScrapeEvent::Page(page) => self.window.ingest(page),
             ScrapeEvent::Gone(target, at) => {
@@ -156,6 +171,8 @@ impl House {
     /// that page alone is left to its interval.
     pub(super) fn evaluate_news(&mut self, target: &TargetKey, at: Timestamp) -> Vec<Outcome> {
         let following = self.followers.of_target(target, &self.window, &self.agenda);
+        // Rules that ask alike are shown the same portion.
+        let round = Round::default();
         let evaluate = |following: &Following| {
             // What is overdue is evaluated soon, at an instant before this one.
             let entry = self.agenda.entries().get(following.at.group).filter(|entry| at < entry.next)?;
@@ -165,6 +182,7 @@ impl House {
             match &following.portion {
                 Some(portion) => {
                     let view = window.only(portion);
+                    let view = Together { source: &view, shares: &self.shares, round: &round };
                     rules::evaluate_portion(rule, group, alerts, window, (target, &view), at, context)
                 }
                 None => {
@@ -183,8 +201,8 @@ impl House {
         let group = entry.group.clone();
         let mut evaluated = Evaluated::default();
         for rule in &group.rules {
-            let outcome =
-                rules::evaluate(rule, &group, &self.alerts, &self.window, at, &self.rulebook.context);
+            let source = Together { source: &self.window, shares: &self.shares, round: &self.round };
+            let outcome = rules::evaluate(rule, &group, &self.alerts, &source, at, &self.rulebook.context);
             match &outcome.health {
                 Ok(()) => self.window.append(&rule.id, at, &outcome.samples),
                 Err(error) => {
@@ -333,6 +351,8 @@ impl House {
         self.agenda = Agenda::new(&rulebook.groups, rulebook.phases, now, &self.agenda);
         self.followers = Followers::of(&self.agenda);
         self.lookout = Lookout::new(&rulebook.graph, now, std::mem::take(&mut self.lookout));
+        self.shares = rulebook.shares();
+        self.round.clear();
         self.rulebook = rulebook;
     }
 }

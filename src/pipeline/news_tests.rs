@@ -20,7 +20,10 @@ groups:
   interval: 1h
   rules:
   - {alert: High, expr: a > 5, for: 20s, keep_firing_for: 20s, annotations: {summary: '{{ $value }}'}}
+  - {alert: Higher, expr: (a) > 7}
   - {alert: Rising, expr: 'rate(a[45s]) * 15 > 2'}
+  - {alert: RisingFast, expr: '0.3 < rate(a[45s])'}
+  - {alert: RisingFaster, expr: 'rate(a[45s]) > 0.4'}
   - {alert: Down, expr: up == 0}
   - {alert: Negative, expr: '-a < bool 3 == 0', labels: {y: 'of {{ $labels.x }}'}}
   - {detect: Ladder, expr: 'max_over_time(a[40s])', above: {minor: 3, major: 7}, clear: {minor: 2, major: 6}, for: 15s}

@@ -20,7 +20,7 @@ mod tree;
 mod value;
 
 pub use error::ParseError;
-pub use eval::{evaluate, evaluate_range, evaluate_vector, evaluate_within};
+pub use eval::{Round, Shares, Together, evaluate, evaluate_range, evaluate_vector, evaluate_within};
 pub use loaded::Loaded;
 pub use notation::{parse_series, read_series, split_series};
 pub use script::{Evaluated, ScriptError, Unspoken, run_script};

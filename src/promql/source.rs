@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp};
+use crate::promql::eval::Together;
 use crate::promql::value::Histogram;
 
 /// One measurement.
@@ -160,6 +161,11 @@ pub trait Source {
 
     /// Whether `feed` is to be had at `at` with the `window` before it covered.
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
+
+    /// What evaluations on this source hand each other; `None` where each one stands alone.
+    fn together(&self) -> Option<Together<'_>> {
+        None
+    }
 }
 
 /// A sample that a rule recorded.

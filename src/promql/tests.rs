@@ -3,6 +3,7 @@
 mod laws;
 mod limits;
 mod script;
+mod together;
 
 use std::time::Duration;
 

@@ -24,6 +24,9 @@ use super::{
 
 /// More alerts than this of one rule are a mistake in the rule, and an error of it.
 const ALERTS_MAX: usize = 20_000;
+/// The series that alerts leave.
+const ALERTS: &str = "ALERTS";
+const ALERTS_FOR_STATE: &str = "ALERTS_FOR_STATE";
 /// The annotation that customers may read.
 const PUBLIC_SUMMARY: &str = "public_summary";
 /// Elements that are quiet are read up to this number a rule.
@@ -71,6 +74,11 @@ impl Outcome {
     fn failed(why: impl Into<String>) -> Self {
         Self { health: Err(why.into()), ..Self::empty() }
     }
+}
+
+/// Whether `metric` is written by the evaluation of rules that make alerts.
+pub fn is_of_alerts(metric: &str) -> bool {
+    matches!(metric, ALERTS | ALERTS_FOR_STATE)
 }
 
 /// Evaluates `rule` of `group` at `at`.
@@ -542,8 +550,8 @@ impl Evaluation<'_> {
         let feeds = row.feeds.clone();
         let since = row.state.breached_at().as_secs_f64().floor();
         vec![
-            Recorded { labels: series("ALERTS").with("alertstate", word), value: 1.0, feeds: feeds.clone() },
-            Recorded { labels: series("ALERTS_FOR_STATE"), value: since, feeds },
+            Recorded { labels: series(ALERTS).with("alertstate", word), value: 1.0, feeds: feeds.clone() },
+            Recorded { labels: series(ALERTS_FOR_STATE), value: since, feeds },
         ]
     }
 }

@@ -29,7 +29,7 @@ pub use alert::{
     AlertFacts, AlertKey, AlertRow, AlertState, Ending, LadderClock, Reading, Role, StateName, Transition,
     lost_after,
 };
-pub use evaluate::{Outcome, evaluate, evaluate_portion};
+pub use evaluate::{Outcome, evaluate, evaluate_portion, is_of_alerts};
 pub use explain::{Explained, Share};
 pub use file::load;
 pub use follow::{Follows, follows};

@@ -103,6 +103,8 @@ pub(super) struct Selectors {
     all: Vec<Selector>,
     by_matchers: HashMap<Arc<[Matcher]>, usize>,
     places: Places,
+    /// Those to which series were added that are not in their place yet.
+    unsettled: Vec<usize>,
 }
 
 impl Selectors {
@@ -150,12 +152,13 @@ impl Selectors {
                 && let Some(at) = old.by_matchers.get(&*demand.matchers)
             {
                 let known = &mut old.all[*at];
+                known.settle(store);
                 self.adopt(Selector {
                     matchers: known.matchers.clone(),
                     look_back: demand.look_back,
                     born: known.born,
                     members: std::mem::take(&mut known.members),
-                    unsorted: known.unsorted,
+                    unsorted: false,
                 });
             }
             self.insert(&demand.matchers, demand.look_back, store, turn);
@@ -199,13 +202,17 @@ impl Selectors {
         for at in fitting {
             let selector = &mut self.all[at];
             Arc::make_mut(&mut selector.members).push(id);
-            selector.unsorted = true;
+            if !std::mem::replace(&mut selector.unsorted, true) {
+                self.unsettled.push(at);
+            }
         }
     }
 
     /// Puts the series that appeared in their places. Once for a whole page, since a page brings many.
     pub(super) fn settle(&mut self, store: &Store) {
-        self.all.iter_mut().for_each(|selector| selector.settle(store));
+        for at in self.unsettled.drain(..) {
+            self.all[at].settle(store);
+        }
     }
 
     /// Some series are gone from `store`.

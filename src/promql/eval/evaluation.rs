@@ -161,10 +161,13 @@ impl<'a> Evaluation<'a> {
         binary::apply(self, node, left, right)
     }
 
-    /// The elements that pass a comparison with a number, where they come straight from series: of all others not even
-    /// the labels are touched. `None` where they come from elsewhere.
+    /// The elements that pass a comparison with a number, where they come straight from series or are known already: of
+    /// all others not even the labels are touched. `None` where they come from elsewhere.
     fn sifted(&self, of: &Expr, moment: Moment, sieve: Sieve<'_>) -> Result<Option<Vec<Point>>, EvalError> {
         let passes = |amount: &Amount| sieve.passes(amount, &self.notes);
+        if let Some(points) = self.shared(of, moment)? {
+            return Ok(Some(points.iter().filter(|point| passes(&point.amount)).cloned().collect()));
+        }
         match of.without_parens() {
             Expr::Selector(selector) => self.latest_where(selector, moment, &passes).map(Some),
             Expr::Call(call) => self.call_over_range(call, moment, &passes),

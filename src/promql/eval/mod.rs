@@ -26,7 +26,10 @@ mod rates;
 mod select;
 mod stretch;
 mod subquery;
+mod together;
 mod trim;
+
+pub use together::{Round, Shares, Together};
 
 use std::collections::BTreeMap;
 
@@ -95,7 +98,12 @@ pub fn evaluate_vector(
     options: &Options,
 ) -> Result<Vec<Element>, EvalError> {
     let evaluation = Evaluation::new(source, Instants::one(at), options, Notes::unheard(), &|| false);
-    match evaluation.operand(expr, Moment::once(at))? {
+    let moment = Moment::once(at);
+    let operand = match evaluation.shared(expr, moment)? {
+        Some(points) => Operand::Vector(points.to_vec()),
+        None => evaluation.operand(expr, moment)?,
+    };
+    match operand {
         Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0 }]),
         Operand::Vector(points) => {
             let number = |item: Item| {

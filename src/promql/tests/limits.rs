@@ -6,7 +6,7 @@ use crate::model::{Labels, Timestamp};
 use crate::promql::*;
 
 /// Counts how often it is asked.
-struct Counting(Loaded, std::cell::Cell<usize>);
+pub(super) struct Counting(pub(super) Loaded, pub(super) std::cell::Cell<usize>);
 
 impl Source for Counting {
     fn select(
