@@ -1,10 +1,11 @@
-//! Keeps the window of samples over restarts, in a file of the data directory.
+//! Keeps the window of samples over restarts and kills, in two files of the data directory.
 //!
-//! In:   the house, now and then and when it stops; the file of an earlier process.
-//! Out:  a whole file or the one before it; a window that knows what the file says.
-//! Not:  nothing depends on it: where there is no file, or a broken one, the daemon starts with an empty window.
+//! In:   the house; the files of an earlier process.
+//! Out:  now and then, and when it stops, a checkpoint: a whole file or the one before it. Each second, behind it, the
+//!       pages that came since. A window that knows what the files say.
+//! Not:  nothing depends on them: where there are none, or broken ones, the daemon starts with an empty window.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,24 +15,47 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::{House, SharedHouse};
 
-/// How often the file is written. After a kill, what came since is missing.
+/// How often the checkpoint is written.
 const EVERY: Duration = Duration::from_mins(5);
+/// How often the pages since then are. After a kill, what came later is missing.
+const TAPE_EVERY: Duration = Duration::from_secs(1);
 const NAME: &str = "window.checkpoint";
 /// What a file is called that cannot be used.
 const BROKEN: &str = "window.checkpoint.broken";
+const TAPE_NAME: &str = "window.tape";
 
-/// Takes in the checkpoint of `folder` where there is one that can be used; one that cannot is set aside.
+/// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it. A
+/// checkpoint that cannot be used is set aside.
 pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
-    let path = folder.join(NAME);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+    if let Some(bytes) = read(&folder.join(NAME)) {
+        restore_checkpoint(folder, &bytes, house, now);
+    }
+    let path = folder.join(TAPE_NAME);
+    let Some(bytes) = read(&path) else { return };
+    let played = house.window.play(&bytes, now);
+    tracing::info!(pages = played.pages, "pages are known that came after the checkpoint");
+    // What is appended must stand behind whole records.
+    let cut =
+        OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(played.whole_bytes as u64));
+    if let Err(error) = cut {
+        tracing::warn!(path = %path.display(), %error, "cannot cut off what was torn");
+    }
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    match fs::read(path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot read the checkpoint of samples; starting without it");
-            return;
+            tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
+            None
         }
-    };
-    match house.window.restore(&bytes, now) {
+    }
+}
+
+fn restore_checkpoint(folder: &Path, bytes: &[u8], house: &mut House, now: Timestamp) {
+    let path = folder.join(NAME);
+    match house.window.restore(bytes, now) {
         Ok((of, series)) => tracing::info!(%of, series, "samples are known from a checkpoint"),
         Err(error) => {
             let aside = folder.join(BROKEN);
@@ -44,31 +68,67 @@ pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
     }
 }
 
-/// Writes a checkpoint now and then, and a last one when it is stopped.
+/// Writes pages as they come, a checkpoint now and then, and a last one when it is stopped.
 pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C, stop: CancellationToken) {
+    house.read().window.start_tape();
+    let mut next = clock.now() + EVERY;
     loop {
-        let next = clock.now() + EVERY;
+        let now = clock.now();
         tokio::select! {
             () = stop.cancelled() => return save(folder, house, clock.now()).await,
-            () = clock.sleep_until(next) => {}
+            () = clock.sleep_until(next.min(now + TAPE_EVERY)) => {}
         }
-        save(folder.clone(), house.clone(), clock.now()).await;
+        // The clock may have been set back meanwhile.
+        let now = clock.now();
+        if next <= now || now + EVERY < next {
+            save(folder.clone(), house.clone(), now).await;
+            next = now + EVERY;
+        } else {
+            append(folder.join(TAPE_NAME), &house).await;
+        }
     }
 }
 
-/// Writes a checkpoint.
+/// Writes a checkpoint, after which the tape begins anew.
 async fn save(folder: PathBuf, house: SharedHouse, now: Timestamp) {
     let path = folder.join(NAME);
     let work = move || {
-        let bytes = house.read().window.checkpoint(now);
-        write(&folder, &bytes)
+        let bytes = {
+            // While it is read no page comes in: each is in the checkpoint or on the new tape.
+            let house = house.read();
+            house.window.start_tape();
+            house.window.checkpoint(now)
+        };
+        write(&folder, &bytes)?;
+        File::create(folder.join(TAPE_NAME)).map(drop)
     };
-    let failed = match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    tracing::warn!(path = %path.display(), error = failed, "cannot write the checkpoint of samples; the one before it stays");
+    if let Some(error) = failure(work).await {
+        tracing::warn!(path = %path.display(), error, "cannot write the checkpoint of samples; the one before it stays");
+    }
+}
+
+/// Writes the pages that came. Where that fails, those until the next checkpoint are not kept: half a record would hide
+/// all that follow.
+async fn append(path: PathBuf, house: &SharedHouse) {
+    let bytes = house.read().window.take_tape();
+    if bytes.is_empty() {
+        return;
+    }
+    let to = path.clone();
+    let work = move || OpenOptions::new().append(true).create(true).open(to)?.write_all(&bytes);
+    if let Some(error) = failure(work).await {
+        house.read().window.stop_tape();
+        tracing::warn!(path = %path.display(), error,
+            "cannot write samples as they come; until the next checkpoint they are lost if the process is killed");
+    }
+}
+
+/// Does what waits for a disk where it keeps nothing else waiting, and says why it failed.
+async fn failure(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Option<String> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.err().map(|error| error.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// All of the file or none of it.
@@ -146,5 +206,31 @@ mod tests {
         assert_eq!(after.window.stats().samples, 0);
         assert!(!path.exists() && folder.path().join(BROKEN).exists());
         restore(folder.path(), &mut after, now);
+    }
+
+    #[tokio::test]
+    async fn pages_since_the_checkpoint_outlive_a_kill_and_torn_ones_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (Timestamp::from_secs(1_000_100), Timestamp::from_secs(1_000_115));
+        let mut before = house(first);
+        before.window.ingest(page(first));
+        write(folder.path(), &before.window.checkpoint(first)).unwrap();
+        let tape = folder.path().join(TAPE_NAME);
+        before.window.start_tape();
+        before.window.ingest(page(second));
+        let before = SharedHouse::new(before);
+        append(tape.clone(), &before).await;
+        let whole = fs::metadata(&tape).unwrap().len();
+        OpenOptions::new().append(true).open(&tape).unwrap().write_all(b"torn").unwrap();
+
+        let mut after = house(second);
+        restore(folder.path(), &mut after, second);
+        assert_eq!(after.window.stats().samples, 2);
+        assert_eq!(fs::metadata(&tape).unwrap().len(), whole);
+        // A tape that is older than its checkpoint brings nothing twice.
+        write(folder.path(), &before.read().window.checkpoint(second)).unwrap();
+        let mut after = house(second);
+        restore(folder.path(), &mut after, second);
+        assert_eq!(after.window.stats().samples, 2);
     }
 }

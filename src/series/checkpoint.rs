@@ -51,7 +51,7 @@ impl Window {
         for (key, target) in targets {
             to.text(key.as_str());
             to.labels(&target.health.identity);
-            to.number(u64::try_from(target.health.interval.as_millis()).unwrap_or(u64::MAX));
+            to.duration(target.health.interval);
             for at in target.times() {
                 to.maybe_time(at);
             }
@@ -83,7 +83,7 @@ impl Window {
             to.labels(&series.labels);
             to.number(u64::from(series.live) | u64::from(series.own_times) << 1);
             to.time(series.last_seen);
-            to.number(u64::try_from(series.interval.as_millis()).unwrap_or(u64::MAX));
+            to.duration(series.interval);
             series.samples.write(&mut to.0);
             to.number(series.feeds.len() as u64);
             for feed in &series.feeds {
@@ -205,7 +205,7 @@ impl Content {
         let mut targets = Vec::new();
         for _ in 0..from.number()? {
             let (key, identity) = (TargetKey::from(from.text()?.to_owned()), from.labels()?);
-            let interval = Duration::from_millis(from.number()?);
+            let interval = from.duration()?;
             let mut times = [None; 5];
             for time in &mut times {
                 *time = from.maybe_time()?;
@@ -228,7 +228,7 @@ impl Read {
         for _ in 0..from.number()? {
             let labels = from.labels()?;
             let flags = from.number()?;
-            let (last_seen, interval) = (from.time()?, Duration::from_millis(from.number()?));
+            let (last_seen, interval) = (from.time()?, from.duration()?);
             let samples = Samples::read_back(from.bytes, &mut from.at)?;
             let mut feeds = Vec::new();
             for _ in 0..from.number()? {
@@ -251,15 +251,19 @@ impl Read {
 }
 
 /// Writes numbers in groups of seven bits, the lowest first, and texts behind their length.
-struct Writer(Vec<u8>);
+pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
-    fn number(&mut self, number: u64) {
+    pub(super) fn number(&mut self, number: u64) {
         write_number(&mut self.0, number);
     }
 
-    fn time(&mut self, at: Timestamp) {
+    pub(super) fn time(&mut self, at: Timestamp) {
         self.number(zigzag(at.as_millis()));
+    }
+
+    pub(super) fn duration(&mut self, duration: Duration) {
+        self.number(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     }
 
     fn maybe_time(&mut self, at: Option<Timestamp>) {
@@ -267,7 +271,7 @@ impl Writer {
         at.into_iter().for_each(|at| self.time(at));
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.0.extend_from_slice(text.as_bytes());
     }
@@ -277,7 +281,7 @@ impl Writer {
         self.text(text);
     }
 
-    fn labels(&mut self, labels: &Labels) {
+    pub(super) fn labels(&mut self, labels: &Labels) {
         self.number(labels.len() as u64);
         for (name, value) in labels.iter() {
             self.text(name);
@@ -287,18 +291,22 @@ impl Writer {
 }
 
 /// Reads what `Writer` wrote; `None` where there is nothing of the kind.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         read_number(self.bytes, &mut self.at)
     }
 
-    fn time(&mut self) -> Option<Timestamp> {
+    pub(super) fn time(&mut self) -> Option<Timestamp> {
         self.number().map(|number| Timestamp::from_millis(unzigzag(number)))
+    }
+
+    pub(super) fn duration(&mut self) -> Option<Duration> {
+        self.number().map(Duration::from_millis)
     }
 
     fn maybe_time(&mut self) -> Option<Option<Timestamp>> {
@@ -309,14 +317,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         let length = usize::try_from(self.number()?).ok()?;
         let bytes = self.bytes.get(self.at..self.at.checked_add(length)?)?;
         self.at += length;
         std::str::from_utf8(bytes).ok()
     }
 
-    fn labels(&mut self) -> Option<Labels> {
+    pub(super) fn labels(&mut self) -> Option<Labels> {
         let mut pairs = Vec::new();
         for _ in 0..self.number()? {
             pairs.push((self.text()?, self.text()?));

@@ -19,6 +19,7 @@ mod selectors;
 mod source;
 mod stats;
 mod store;
+mod tape;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,5 +34,6 @@ pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;
 pub use selectors::WantedNames;
 pub use stats::{Dropped, WindowLimits, WindowStats};
+pub use tape::Played;
 pub use target::TargetHealth;
 pub use window::Window;

@@ -136,6 +136,13 @@ impl Target {
         [self.first_try, self.health.last_try, self.health.last_ok, self.covered_since, self.gap_since] =
             times;
         self.is_restored = true;
+        (self.health.tries, self.health.last_error) = (0, None);
+        (self.page_turn, self.refused_since) = (None, None);
+    }
+
+    /// Nobody was away since what was restored.
+    pub(super) fn resume(&mut self) {
+        self.is_restored = false;
     }
 
     /// It is in discovery; where it had left, it begins anew.

@@ -10,6 +10,7 @@ use crate::series::samples::Samples;
 use crate::series::selectors::{Selectors, WantedNames};
 use crate::series::stats::{Dropped, WindowLimits, WindowStats};
 use crate::series::store::{Series, Store};
+use crate::series::tape::Tape;
 use crate::series::target::{Target, TargetHealth};
 
 /// A series is remembered so long after its end: longer than `gone_after`, within which its alerts still ask when
@@ -40,6 +41,8 @@ pub struct Window {
     pub(super) dropped: Dropped,
     pub(super) turn: u64,
     swept_at: Option<Timestamp>,
+    /// What came since the last checkpoint. A lock, since to take it changes nothing else.
+    pub(super) tape: Mutex<Tape>,
 }
 
 /// What is known of a rule that records.

@@ -1,6 +1,6 @@
 //! What changes the window: pages, recorded samples, targets that go.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::model::{METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
@@ -27,6 +27,7 @@ impl Window {
     ///
     /// `scrape_series_added` counts only series that some rule wants, as no other is looked at.
     pub fn ingest(&mut self, page: Page) {
+        self.tape.get_mut().unwrap_or_else(PoisonError::into_inner).record(&page);
         // Native histograms are not kept yet.
         let Page { target: key, identity, at, interval, samples, histograms: _, marks_own_times, report } =
             page;

@@ -1,0 +1,254 @@
+//! The pages that came since the last checkpoint, as bytes, so that a kill loses none of them.
+//!
+//! In:   pages as the window takes them; or the bytes of an earlier process.
+//! Out:  bytes to append to a file, record by record; or the pages again, up to where a write was torn.
+//! Not:  no file. Native histograms are left out, as the window keeps none.
+//!
+//! A record is its length and its CRC-32, four bytes each with the lowest first, and its content. The series of a page
+//! are written, deflated, where they are others than on the target's page before; else the values alone.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
+
+use crate::model::{Labels, TargetKey, Timestamp};
+use crate::series::checkpoint::{Reader, Writer, unzigzag, zigzag};
+use crate::series::target::Target;
+use crate::series::{Page, PageSamples, ScrapeReport, Window};
+
+/// More than this is not held for somebody who does not take it.
+const HELD_BYTES_MAX: usize = 64 << 20;
+const HEAD_BYTES: usize = 8;
+/// Whole numbers up to here are written as such.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Records pages while somebody takes what it recorded.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    is_on: bool,
+    bytes: Vec<u8>,
+    /// The labels of each target and the series of its last page that were written.
+    written: HashMap<TargetKey, (Labels, Arc<[Labels]>)>,
+}
+
+/// What was found on a tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Played {
+    /// The pages that the window did not have yet.
+    pub pages: usize,
+    /// How many bytes are whole records; what follows was torn.
+    pub whole_bytes: usize,
+}
+
+impl Tape {
+    pub(super) fn record(&mut self, page: &Page) {
+        if !self.is_on {
+            return;
+        }
+        if HELD_BYTES_MAX < self.bytes.len() {
+            *self = Self::default();
+            return;
+        }
+        let mut content = Writer(Vec::new());
+        content.text(page.target.as_str());
+        content.time(page.at);
+        content.duration(page.interval);
+        content.number(u64::from(page.marks_own_times));
+        write_report(&page.report, &mut content);
+        match &page.samples {
+            Err(error) => {
+                content.number(0);
+                content.text(error);
+                content.labels(&page.identity);
+            }
+            Ok(samples) => self.write_samples(page, samples, &mut content),
+        }
+        let mut crc = Crc::new();
+        crc.update(&content.0);
+        let length = u32::try_from(content.0.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(&crc.sum().to_le_bytes());
+        self.bytes.extend_from_slice(&content.0);
+    }
+
+    fn write_samples(&mut self, page: &Page, samples: &PageSamples, to: &mut Writer) {
+        let known = self.written.get(&page.target);
+        let is_known = known.is_some_and(|(identity, series)| {
+            Arc::ptr_eq(series, &samples.series) && *identity == page.identity
+        });
+        if is_known {
+            to.number(1);
+        } else {
+            to.number(2);
+            let mut lists = Writer(Vec::new());
+            lists.labels(&page.identity);
+            lists.number(samples.series.len() as u64);
+            samples.series.iter().for_each(|labels| lists.labels(labels));
+            let packed = deflate(&lists.0);
+            to.number(packed.len() as u64);
+            to.0.extend_from_slice(&packed);
+            self.written.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
+        }
+        to.number(samples.values.len() as u64);
+        samples.values.iter().for_each(|value| write_value(*value, to));
+        to.number(samples.times.len() as u64);
+        for (place, at) in &samples.times {
+            to.number(u64::from(*place));
+            to.time(*at);
+        }
+    }
+}
+
+impl Window {
+    /// Begins to record pages, from nothing: what was recorded and not taken is in the checkpoint that comes with it.
+    pub fn start_tape(&self) {
+        *self.tape() = Tape { is_on: true, ..Tape::default() };
+    }
+
+    /// Records no more pages until `start_tape`: what was taken is lost.
+    pub fn stop_tape(&self) {
+        *self.tape() = Tape::default();
+    }
+
+    /// What was recorded since it was last taken.
+    pub fn take_tape(&self) -> Vec<u8> {
+        std::mem::take(&mut self.tape().bytes)
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in the pages that an earlier process recorded after the checkpoint that this window was restored from.
+    pub fn play(&mut self, bytes: &[u8], now: Timestamp) -> Played {
+        // The process that recorded was not away after its checkpoint.
+        self.targets.values_mut().for_each(Target::resume);
+        let mut lists = HashMap::new();
+        let mut played = Played { pages: 0, whole_bytes: 0 };
+        while let Some((page, next)) = read_record(bytes, played.whole_bytes, &mut lists) {
+            played.whole_bytes = next;
+            let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
+            if page.at <= now && last.is_none_or(|last| last < page.at) {
+                self.ingest(page);
+                played.pages += 1;
+            }
+        }
+        // Nobody was scraped by this process yet.
+        for target in self.targets.values_mut() {
+            target.restore(target.times());
+        }
+        played
+    }
+}
+
+fn read_record(
+    bytes: &[u8],
+    at: usize,
+    lists: &mut HashMap<TargetKey, (Labels, Arc<[Labels]>)>,
+) -> Option<(Page, usize)> {
+    let head = bytes.get(at..at.checked_add(HEAD_BYTES)?)?;
+    let length = usize::try_from(u32::from_le_bytes(head[..4].try_into().ok()?)).ok()?;
+    let next = (at + HEAD_BYTES).checked_add(length)?;
+    let content = bytes.get(at + HEAD_BYTES..next)?;
+    let mut crc = Crc::new();
+    crc.update(content);
+    if crc.sum().to_le_bytes() != head[4..] {
+        return None;
+    }
+    let page = read_page(&mut Reader { bytes: content, at: 0 }, lists)?;
+    Some((page, next))
+}
+
+fn read_page(from: &mut Reader<'_>, lists: &mut HashMap<TargetKey, (Labels, Arc<[Labels]>)>) -> Option<Page> {
+    let target = TargetKey::from(from.text()?.to_owned());
+    let (at, interval) = (from.time()?, from.duration()?);
+    let marks_own_times = from.number()? == 1;
+    let report = read_report(from)?;
+    let (identity, samples) = match from.number()? {
+        0 => {
+            let error = from.text()?.to_owned();
+            (from.labels()?, Err(error))
+        }
+        kind => {
+            if kind == 2 {
+                lists.insert(target.clone(), read_lists(from)?);
+            }
+            let (identity, series) = lists.get(&target)?.clone();
+            let values = (0..from.number()?).map(|_| read_value(from)).collect::<Option<Vec<f64>>>()?;
+            let time = |from: &mut Reader<'_>| Some((u32::try_from(from.number()?).ok()?, from.time()?));
+            let times = (0..from.number()?).map(|_| time(from)).collect::<Option<Vec<_>>>()?;
+            (identity, Ok(PageSamples { series, values, times }))
+        }
+    };
+    Some(Page { target, identity, at, interval, samples, histograms: Vec::new(), marks_own_times, report })
+}
+
+fn read_lists(from: &mut Reader<'_>) -> Option<(Labels, Arc<[Labels]>)> {
+    let length = usize::try_from(from.number()?).ok()?;
+    let packed = from.bytes.get(from.at..from.at.checked_add(length)?)?;
+    from.at += length;
+    let mut lists = Vec::new();
+    DeflateDecoder::new(packed).read_to_end(&mut lists).ok()?;
+    let mut from = Reader { bytes: &lists, at: 0 };
+    let identity = from.labels()?;
+    let series = (0..from.number()?).map(|_| from.labels()).collect::<Option<Vec<Labels>>>()?;
+    Some((identity, series.into()))
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    // A vector takes all that it is given.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
+}
+
+fn write_report(report: &ScrapeReport, to: &mut Writer) {
+    to.number(u64::try_from(report.duration.as_nanos()).unwrap_or(u64::MAX));
+    for figure in [report.scraped, report.post_relabel, report.body_bytes, report.wanted, report.remembered] {
+        to.number(figure);
+    }
+    to.number(report.clock_ahead_ms.map_or(0, |ahead| zigzag(ahead).saturating_add(1)));
+}
+
+fn read_report(from: &mut Reader<'_>) -> Option<ScrapeReport> {
+    Some(ScrapeReport {
+        duration: Duration::from_nanos(from.number()?),
+        scraped: from.number()?,
+        post_relabel: from.number()?,
+        body_bytes: from.number()?,
+        wanted: from.number()?,
+        remembered: from.number()?,
+        clock_ahead_ms: from.number()?.checked_sub(1).map(unzigzag),
+    })
+}
+
+/// A whole number in groups of seven bits, doubled; anything else as 1 and its eight bytes.
+fn write_value(value: f64, to: &mut Writer) {
+    let is_whole =
+        value.fract() == 0.0 && value.abs() < WHOLE_MAX && !(value == 0.0 && value.is_sign_negative());
+    if is_whole {
+        to.number(zigzag(value as i64) << 1);
+    } else {
+        to.number(1);
+        to.0.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn read_value(from: &mut Reader<'_>) -> Option<f64> {
+    let number = from.number()?;
+    if number & 1 == 0 {
+        return Some(unzigzag(number >> 1) as f64);
+    }
+    let bytes = from.bytes.get(from.at..from.at.checked_add(8)?)?;
+    from.at += 8;
+    Some(f64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+#[path = "tape_tests.rs"]
+mod tests;

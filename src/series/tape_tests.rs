@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{MatchOp, Matcher, STALE_NAN};
+use crate::promql::{Demand, Source};
+use crate::series::PageSample;
+
+const INTERVAL: Duration = Duration::from_secs(15);
+
+fn window() -> Window {
+    let mut window = Window::new();
+    window.set_demand(&[Demand {
+        matchers: vec![all()],
+        look_back: Duration::from_mins(10),
+        window: Duration::ZERO,
+    }]);
+    window
+}
+
+/// Every sample, by its series.
+fn held(window: &Window) -> Vec<(Labels, Vec<(Timestamp, u64)>)> {
+    let mut held = Vec::new();
+    let (first, last) = (Timestamp::from_millis(0), Timestamp::from_secs(1_000_000_000));
+    window.select(&[all()], first, last, &mut |_, labels, samples| {
+        let samples = samples.iter().map(|sample| (sample.at, sample.value.to_bits())).collect();
+        held.push((labels.clone(), samples));
+    });
+    held
+}
+
+fn all() -> Matcher {
+    Matcher::new("__name__", MatchOp::Regex, "a|up").unwrap()
+}
+
+fn value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        (-1000i64..1000).prop_map(|whole| whole as f64),
+        any::<f64>(),
+        Just(-0.0),
+        Just(f64::INFINITY),
+        Just(f64::from_bits(STALE_NAN)),
+        Just(9_007_199_254_740_992.0),
+    ]
+}
+
+/// Pages of two targets: the series of each, or a failure; every other page shares its list with the one before.
+fn pages() -> impl Strategy<Value = Vec<Page>> {
+    let one = (0..2u8, prop::option::weighted(0.9, prop::collection::vec(value(), 1..6)), any::<bool>());
+    prop::collection::vec(one, 1..30).prop_map(|rolled| {
+        let mut lists: HashMap<u8, Arc<[Labels]>> = HashMap::new();
+        let page = |(turn, (n, values, own)): (i64, (u8, Option<Vec<f64>>, bool))| {
+            let at = Timestamp::from_millis(1_000_000_000 + turn * 7_001);
+            let identity: Labels = [("instance", n.to_string())].into_iter().collect();
+            let samples = values.ok_or_else(|| "no answer".to_owned()).map(|values| {
+                let series = |i: usize| identity.with("__name__", "a").with("i", &i.to_string());
+                let known = lists.get(&n).filter(|known| known.len() == values.len()).cloned();
+                let series = known.unwrap_or_else(|| (0..values.len()).map(series).collect());
+                lists.insert(n, series.clone());
+                let times = if own { vec![(0, at - Duration::from_secs(1))] } else { Vec::new() };
+                PageSamples { series, values, times }
+            });
+            let report = ScrapeReport {
+                clock_ahead_ms: own.then_some(-turn),
+                scraped: u64::from(n),
+                ..ScrapeReport::default()
+            };
+            Page {
+                target: TargetKey::from(format!("t{n}")),
+                identity: identity.clone(),
+                at,
+                interval: INTERVAL,
+                samples,
+                histograms: Vec::new(),
+                marks_own_times: own,
+                report,
+            }
+        };
+        (0..).zip(rolled).map(page).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_recorded_is_read_back_up_to_where_it_was_torn(pages in pages(), torn in any::<prop::sample::Index>()) {
+        let mut tape = Tape { is_on: true, ..Tape::default() };
+        let mut ends = vec![0];
+        for page in &pages {
+            tape.record(page);
+            ends.push(tape.bytes.len());
+        }
+        let torn = torn.index(tape.bytes.len() + 1);
+        let (mut at, mut lists, mut read) = (0, HashMap::new(), Vec::new());
+        while let Some((page, next)) = read_record(&tape.bytes[..torn], at, &mut lists) {
+            read.push(page);
+            at = next;
+        }
+        let whole = ends.iter().filter(|end| **end <= torn).count() - 1;
+        prop_assert_eq!((read.len(), at), (whole, ends[whole]));
+        for (read, page) in read.iter().zip(&pages) {
+            let bits = |page: &Page| page.samples.as_ref().ok().map(|samples| {
+                samples.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+            });
+            prop_assert_eq!(bits(read), bits(page));
+            let times = |page: &Page| page.samples.as_ref().map(|samples| (samples.series.clone(), samples.times.clone())).map_err(Clone::clone);
+            prop_assert_eq!(times(read), times(page));
+            prop_assert_eq!((&read.target, read.at, read.interval), (&page.target, page.at, page.interval));
+            prop_assert_eq!((read.report, read.marks_own_times), (page.report, page.marks_own_times));
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_and_a_tape_hold_what_the_window_held(pages in pages(), cut in any::<prop::sample::Index>()) {
+        let now = pages[pages.len() - 1].at;
+        let cut = cut.index(pages.len());
+        let mut before = window();
+        pages[..cut].iter().cloned().for_each(|page| before.ingest(page));
+        let saved = before.checkpoint(now);
+        before.start_tape();
+        // Written twice, as where the file of the tape was not emptied in time.
+        let twice = cut.saturating_sub(1);
+        let mut other = window();
+        other.start_tape();
+        pages[twice..cut].iter().cloned().for_each(|page| other.ingest(page));
+        let mut tape = other.take_tape();
+        pages[cut..].iter().cloned().for_each(|page| before.ingest(page));
+        tape.extend(before.take_tape());
+
+        let mut after = window();
+        after.restore(&saved, now).unwrap();
+        let played = after.play(&tape, now);
+        prop_assert_eq!(played, Played { pages: pages.len() - cut, whole_bytes: tape.len() });
+        prop_assert_eq!(held(&after), held(&before));
+        for (after, before) in after.targets.values().zip(before.targets.values()) {
+            prop_assert_eq!(after.times(), before.times());
+            prop_assert_eq!(&after.health.identity, &before.health.identity);
+        }
+    }
+}
+
+#[test]
+fn a_target_of_a_tape_says_nothing_before_it_is_scraped_again() {
+    let at = Timestamp::from_secs(1_000_000);
+    let labels: Labels = [("__name__", "a")].into_iter().collect();
+    let page = |at| Page {
+        target: TargetKey::from("t".to_owned()),
+        identity: Labels::empty(),
+        at,
+        interval: INTERVAL,
+        samples: Ok([PageSample { labels: labels.clone(), at: None, value: 1.0 }].into_iter().collect()),
+        histograms: Vec::new(),
+        marks_own_times: false,
+        report: ScrapeReport::default(),
+    };
+    let mut before = window();
+    before.start_tape();
+    for n in 0..10 {
+        before.ingest(page(at + INTERVAL * n));
+    }
+    let mut after = window();
+    let now = at + INTERVAL * 9;
+    after.play(&before.take_tape(), now);
+    let target = after.targets.values().next().unwrap();
+    assert_eq!(target.failing(now), Some(crate::promql::Presence::Warming));
+    assert_eq!(target.health.tries, 0);
+    after.ingest(page(at + INTERVAL * 10));
+    let target = after.targets.values().next().unwrap();
+    assert_eq!(target.coverage(INTERVAL * 8, at + INTERVAL * 10), crate::promql::Presence::Whole);
+}
