@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::model::{Labels, Matcher, TargetKey};
 use crate::promql::Locality;
 use crate::rules::{Follows, Rule, follows};
-use crate::series::{Portion, Window};
+use crate::series::{Portion, Window, may_be_on};
 
 use super::agenda::Agenda;
 
@@ -109,8 +109,5 @@ impl Followers {
 /// Whether what the rule asks the absence of could be on a target of this identity.
 fn is_about(rule: &Rule, identity: &Labels) -> bool {
     let Locality::AbsenceOf(selector) = rule.expr.locality() else { return false };
-    selector
-        .matchers
-        .iter()
-        .all(|matcher| identity.get(matcher.name()).is_none_or(|value| matcher.matches_value(value)))
+    may_be_on(identity, &selector.matchers)
 }

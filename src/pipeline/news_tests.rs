@@ -130,3 +130,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_is_absent_before_its_target_was_scraped() {
+    const ABSENT: &str = "
+groups:
+- name: g
+  rules:
+  - {alert: Gone, expr: 'absent(b{instance=\"t1\"})'}
+  - {alert: GoneOrHigh, expr: 'absent(b{instance=\"t1\"}) or a > 100'}
+";
+    let start = Timestamp::from_secs(1_000_000);
+    let mut house = House::new(rulebook(ABSENT), Snapshot::default(), start);
+    let mut told = |house: &mut House, later: u64| {
+        let evaluated = house.evaluate(0, start + Duration::from_secs(later));
+        let told = evaluated.outcomes.iter().flat_map(|outcome| &outcome.transitions);
+        told.map(|told| told.facts.name.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(told(&mut house, 1), Vec::<String>::new(), "nobody was discovered yet");
+    let all: BTreeMap<TargetKey, Labels> = (0..3).map(|n| (target(n), identity(n))).collect();
+    house.ingest(ScrapeEvent::Discovered(all), start);
+    let nothing = Some((vec![None], false));
+    house.ingest(ScrapeEvent::Page(page(0, start + Duration::from_secs(2), &nothing)), start);
+    assert_eq!(told(&mut house, 3), Vec::<String>::new(), "t1 was not scraped yet");
+    house.ingest(ScrapeEvent::Page(page(1, start + Duration::from_secs(4), &nothing)), start);
+    assert_eq!(told(&mut house, 5), ["Gone", "GoneOrHigh"]);
+}

@@ -162,6 +162,12 @@ pub trait Source {
     /// Whether `feed` is to be had at `at` with the `window` before it covered.
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
 
+    /// Whether somebody who may have series that fit `matchers` was not asked yet: that there are none says nothing then.
+    fn is_awaiting(&self, matchers: &[Matcher]) -> bool {
+        let _ = matchers;
+        false
+    }
+
     /// What evaluations on this source hand each other; `None` where each one stands alone.
     fn together(&self) -> Option<Together<'_>> {
         None

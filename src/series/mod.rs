@@ -33,6 +33,7 @@ pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;
 pub use selectors::WantedNames;
+pub use source::may_be_on;
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use tape::Played;
 pub use target::TargetHealth;

@@ -90,4 +90,8 @@ impl Source for PortionView<'_> {
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence {
         self.window.presence(feed, window, at)
     }
+
+    fn is_awaiting(&self, matchers: &[Matcher]) -> bool {
+        self.window.is_awaiting(matchers)
+    }
 }

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
-use crate::model::{Labels, Matcher, Timestamp};
+use crate::model::{Labels, Matcher, TargetKey, Timestamp};
 use crate::promql::{Feed, Origin, Presence, Sample, Samples, SeriesId, Source};
 use crate::series::Window;
+
+/// Whether a series that fits could come from a target of this identity.
+pub fn may_be_on(identity: &Labels, matchers: &[Matcher]) -> bool {
+    let fits =
+        |matcher: &Matcher| identity.get(matcher.name()).is_none_or(|value| matcher.matches_value(value));
+    matchers.iter().all(fits)
+}
 
 impl Window {
     /// Calls `visit` for each of the series `ids` that has samples in `(after, until]`.
@@ -77,5 +84,15 @@ impl Source for Window {
 
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence {
         self.presence_of(feed, window, at, 0)
+    }
+
+    fn is_awaiting(&self, matchers: &[Matcher]) -> bool {
+        let may_have = |key: &TargetKey| {
+            self.targets.get(key).is_some_and(|target| may_be_on(&target.health.identity, matchers))
+        };
+        match self.discovered_at {
+            Some(_) => self.awaited.iter().any(may_have),
+            None => !self.targets.iter().any(|(key, target)| 0 < target.health.tries && may_have(key)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The window itself: what it holds, for whom, and how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Window {
     pub(super) targets: BTreeMap<TargetKey, Target>,
     /// When all targets of discovery were first said.
     pub(super) discovered_at: Option<Timestamp>,
+    /// Those of them that were not scraped yet.
+    pub(super) awaited: BTreeSet<TargetKey>,
     pub(super) rules: BTreeMap<RuleId, RecordingRule>,
     /// The recording rules that there are, with the window that each needs covered, and since when it is known.
     pub(super) recordings: Option<(BTreeMap<RuleId, Duration>, Timestamp)>,
@@ -128,7 +130,11 @@ impl Window {
             target.join();
             target.health.identity = identity.clone();
         }
-        self.discovered_at.get_or_insert(at);
+        if self.discovered_at.is_none() {
+            self.discovered_at = Some(at);
+            let asked = self.targets.iter().filter(|(_, target)| target.health.tries == 0);
+            self.awaited = asked.map(|(key, _)| key.clone()).collect();
+        }
     }
 
     /// Says which rules record, with the window that each needs to be covered, after the start and after each

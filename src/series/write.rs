@@ -32,6 +32,7 @@ impl Window {
         let Page { target: key, identity, at, interval, samples, histograms: _, marks_own_times, report } =
             page;
         let error = samples.as_ref().err().cloned();
+        self.awaited.remove(&key);
         self.follow_a_clock_set_back(&key, at);
         self.turn += 1;
         let turn = self.turn;
@@ -176,6 +177,7 @@ impl Window {
 
     /// A target has left discovery: all its series end, those of its reports too.
     pub fn target_gone(&mut self, target: &TargetKey, at: Timestamp) {
+        self.awaited.remove(target);
         let Some(state) = self.targets.get_mut(target).filter(|state| state.left.is_none()) else { return };
         state.leave(at);
         let interval = state.health.interval;

@@ -143,6 +143,10 @@ impl Source for Together<'_> {
         self.source.presence(feed, window, at)
     }
 
+    fn is_awaiting(&self, matchers: &[Matcher]) -> bool {
+        self.source.is_awaiting(matchers)
+    }
+
     fn together(&self) -> Option<Together<'_>> {
         Some(*self)
     }
