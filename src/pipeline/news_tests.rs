@@ -142,7 +142,7 @@ groups:
 ";
     let start = Timestamp::from_secs(1_000_000);
     let mut house = House::new(rulebook(ABSENT), Snapshot::default(), start);
-    let mut told = |house: &mut House, later: u64| {
+    let told = |house: &mut House, later: u64| {
         let evaluated = house.evaluate(0, start + Duration::from_secs(later));
         let told = evaluated.outcomes.iter().flat_map(|outcome| &outcome.transitions);
         told.map(|told| told.facts.name.clone()).collect::<Vec<String>>()
