@@ -46,6 +46,10 @@ async fn targets_that_hang_or_stall_delay_no_other() {
     let mut answered = BTreeSet::new();
     while answered.len() < 350 {
         let page = rig.page().await;
+        // Whose turn was the moment of the start has another one by now.
+        if page.at == START {
+            continue;
+        }
         assert_eq!(page.samples.as_ref().map(|samples| samples.values.len()), Ok(1), "{}", number(&page));
         assert!(answered.insert(number(&page)), "{} comes twice", number(&page));
     }
