@@ -227,9 +227,6 @@ fn posts_are_in_order(incident: &Incident) {
     assert!(incident.posts.windows(2).all(|pair| pair[0].at <= pair[1].at));
 }
 
-// The world itself asserts at each step that numbers have no gaps, that the same question has the same answer, that
-// the book never asks to be woken in the past, and that nothing resolves by itself with a lost alert or an undrained
-// backlog.
 /// Found by the law of approval: a holding statement and a draft that is not so any more were due at one moment, and the
 /// draft was left for another turn.
 #[test]
@@ -249,6 +246,9 @@ fn a_draft_and_a_holding_statement_due_at_one_moment_are_one_decision() {
     assert!(world.book.incidents().all(|incident| incident.promises.missed == 0));
 }
 
+// The world itself asserts at each step that numbers have no gaps, that the same question has the same answer, that
+// the book never asks to be woken in the past, and that nothing resolves by itself with a lost alert or an undrained
+// backlog.
 proptest! {
     #![proptest_config(cases())]
 
