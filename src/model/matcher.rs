@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
 
-use crate::model::Labels;
+use crate::model::{Labels, METRIC_NAME};
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,12 @@ pub struct Matcher {
 
 /// A compiled regular expression may take this much memory; a longer one is refused, not run.
 const REGEX_SIZE_LIMIT_BYTES: usize = 4 << 20;
+
+/// The metric's name, where `matchers` ask for exactly one.
+pub fn exact_metric_name(matchers: &[Matcher]) -> Option<&str> {
+    let on_name = |matcher: &&Matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal;
+    matchers.iter().find(on_name).map(Matcher::value)
+}
 
 impl Matcher {
     /// The condition `name op value`.

@@ -25,7 +25,7 @@ pub use component::{Component, ComponentStatus, Edge, Graph, GraphError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use ids::{ComponentId, DeliveryId, IncidentId, InvalidName, RuleId, SinkName, TargetKey};
 pub use labels::{Labels, LabelsBuilder, METRIC_NAME};
-pub use matcher::{MatchOp, Matcher};
+pub use matcher::{MatchOp, Matcher, exact_metric_name};
 pub use number::{STALE_NAN, format_value, is_stale, parse_value};
 pub use problem::{Level, Place, Problem, Problems, Span};
 pub use secret::{Secret, SecretSource};

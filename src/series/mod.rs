@@ -10,6 +10,7 @@
 //! that ended from one that is not measured at the moment.
 
 mod checkpoint;
+mod codec;
 mod excerpt;
 mod page;
 mod portion;
@@ -32,8 +33,7 @@ pub use checkpoint::CheckpointError;
 pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;
-pub use selectors::WantedNames;
-pub use source::may_be_on;
+pub use selectors::{WantedNames, may_be_on};
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use tape::Played;
 pub use target::TargetHealth;

@@ -11,7 +11,7 @@
 
 use crate::model::Timestamp;
 use crate::promql::Sample;
-use crate::series::checkpoint::{read_number, unzigzag, write_number, zigzag};
+use crate::series::codec::{read_number, unzigzag, write_number, zigzag};
 
 /// Samples of one block. Reading the newest few of a series reads at most so many.
 const BLOCK_SAMPLES: u32 = 120;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher};
+use crate::model::{Labels, METRIC_NAME, Matcher, exact_metric_name};
 use crate::promql::{Demand, SeriesId};
 use crate::series::portion::Portion;
 use crate::series::store::Store;
@@ -37,12 +37,10 @@ impl WantedNames {
     /// Whether a series of this name may be wanted. Where `identity` is given, its labels are those, and others.
     pub fn may_be(&self, name: &str, identity: Option<&Labels>) -> bool {
         let fits = |at: &usize| {
-            self.selectors[*at].iter().all(|matcher| match matcher.name() {
-                METRIC_NAME => matcher.matches_value(name),
-                label => identity
-                    .and_then(|identity| identity.get(label))
-                    .is_none_or(|value| matcher.matches_value(value)),
-            })
+            let matchers = &self.selectors[*at];
+            let mut on_name = matchers.iter().filter(|matcher| matcher.name() == METRIC_NAME);
+            on_name.all(|matcher| matcher.matches_value(name))
+                && identity.is_none_or(|identity| may_be_on(identity, matchers))
         };
         // Selectors of an exact name are as good as always about every target, and may be many.
         self.places.by_name.contains_key(name) || self.places.without_name.iter().any(fits)
@@ -78,10 +76,7 @@ impl Places {
 
 /// The name that a series must have in order to fit, where the matchers say it outright.
 fn exact_name(matchers: &[Matcher]) -> Option<&str> {
-    matchers
-        .iter()
-        .find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Equal && !m.value().is_empty())
-        .map(Matcher::value)
+    exact_metric_name(matchers).filter(|name| !name.is_empty())
 }
 
 /// A set of matchers and the series that fit all of them.
@@ -238,6 +233,13 @@ impl Selector {
             Arc::make_mut(&mut self.members).sort_by(|a, b| labels(a).cmp(&labels(b)));
         }
     }
+}
+
+/// Whether a series that fits could come from a target of this identity.
+pub fn may_be_on(identity: &Labels, matchers: &[Matcher]) -> bool {
+    let fits =
+        |matcher: &Matcher| identity.get(matcher.name()).is_none_or(|value| matcher.matches_value(value));
+    matchers.iter().all(fits)
 }
 
 fn fits(matchers: &[Matcher], labels: &Labels) -> bool {

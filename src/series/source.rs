@@ -5,13 +5,7 @@ use std::time::Duration;
 use crate::model::{Labels, Matcher, TargetKey, Timestamp};
 use crate::promql::{Feed, Origin, Presence, Sample, Samples, SeriesId, Source};
 use crate::series::Window;
-
-/// Whether a series that fits could come from a target of this identity.
-pub fn may_be_on(identity: &Labels, matchers: &[Matcher]) -> bool {
-    let fits =
-        |matcher: &Matcher| identity.get(matcher.name()).is_none_or(|value| matcher.matches_value(value));
-    matchers.iter().all(fits)
-}
+use crate::series::selectors::may_be_on;
 
 impl Window {
     /// Calls `visit` for each of the series `ids` that has samples in `(after, until]`.

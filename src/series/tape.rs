@@ -17,7 +17,7 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
 use crate::model::{Labels, TargetKey, Timestamp};
-use crate::series::checkpoint::{Reader, Writer, unzigzag, zigzag};
+use crate::series::codec::{Reader, Writer, unzigzag, zigzag};
 use crate::series::target::Target;
 use crate::series::{Page, PageSamples, ScrapeReport, Window};
 
@@ -68,11 +68,9 @@ impl Tape {
             }
             Ok(samples) => self.write_samples(page, samples, &mut content),
         }
-        let mut crc = Crc::new();
-        crc.update(&content.0);
         let length = u32::try_from(content.0.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&crc.sum().to_le_bytes());
+        self.bytes.extend_from_slice(&checksum(&content.0));
         self.bytes.extend_from_slice(&content.0);
     }
 
@@ -146,6 +144,12 @@ impl Window {
     }
 }
 
+fn checksum(content: &[u8]) -> [u8; 4] {
+    let mut crc = Crc::new();
+    crc.update(content);
+    crc.sum().to_le_bytes()
+}
+
 fn read_record(
     bytes: &[u8],
     at: usize,
@@ -155,9 +159,7 @@ fn read_record(
     let length = usize::try_from(u32::from_le_bytes(head[..4].try_into().ok()?)).ok()?;
     let next = (at + HEAD_BYTES).checked_add(length)?;
     let content = bytes.get(at + HEAD_BYTES..next)?;
-    let mut crc = Crc::new();
-    crc.update(content);
-    if crc.sum().to_le_bytes() != head[4..] {
+    if checksum(content) != head[4..] {
         return None;
     }
     let page = read_page(&mut Reader { bytes: content, at: 0 }, lists)?;

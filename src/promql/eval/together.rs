@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, Timestamp};
+use crate::model::{Labels, Matcher, Timestamp, exact_metric_name};
 use crate::promql::eval::binary::Sieve;
 use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::tree::ast::Expr;
 use crate::promql::value::{EvalError, Operand, Point};
-use crate::promql::{Feed, Presence, Sample, Samples, SeriesId, Source};
+use crate::promql::{Demand, Feed, Presence, Sample, Samples, SeriesId, Source};
 
 /// The parts that several expressions have in common.
 #[derive(Debug, Default)]
@@ -58,15 +58,10 @@ fn place(expr: &Expr) -> usize {
 
 /// Whether it has selectors, each names its metric, and none of those is written by rules.
 fn reads_only_what_is_scraped(expr: &Expr, is_written: &dyn Fn(&str) -> bool) -> bool {
-    let is_scraped = |matchers: &[Matcher]| {
-        let mut names = matchers
-            .iter()
-            .filter(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
-            .map(Matcher::value);
-        names.next().is_some_and(|name| !is_written(name))
-    };
+    let is_scraped =
+        |demand: &Demand| exact_metric_name(&demand.matchers).is_some_and(|name| !is_written(name));
     let demands = expr.demand();
-    !demands.is_empty() && demands.iter().all(|demand| is_scraped(&demand.matchers))
+    !demands.is_empty() && demands.iter().all(is_scraped)
 }
 
 /// Which part, at which instant, with the series that feed it or without.

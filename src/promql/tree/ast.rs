@@ -2,7 +2,7 @@
 
 use regex::{Captures, Regex};
 
-use crate::model::{METRIC_NAME, MatchOp, Matcher, Span};
+use crate::model::{Matcher, Span, exact_metric_name};
 use crate::promql::tree::functions::Function;
 use crate::promql::tree::length::{Length, Shift};
 use crate::promql::tree::operators::{AggregateOp, BinaryOp};
@@ -287,7 +287,7 @@ impl ValueType {
 impl Selector {
     /// The metric's name, where exactly one is asked for.
     pub fn metric_name(&self) -> Option<&str> {
-        self.matchers.iter().find(|m| m.name() == METRIC_NAME && m.op() == MatchOp::Equal).map(Matcher::value)
+        exact_metric_name(&self.matchers)
     }
 
     /// Whether it has nothing but matchers, so that it names series and not samples.
