@@ -138,6 +138,7 @@ groups:
 - name: g
   rules:
   - {alert: Gone, expr: 'absent(b{instance=\"t1\"})'}
+  - {alert: NoneOfIt, expr: 'absent(sum(b{instance=\"t1\"}) > 0)'}
   - {alert: GoneOrHigh, expr: 'absent(b{instance=\"t1\"}) or a > 100'}
 ";
     let start = Timestamp::from_secs(1_000_000);
@@ -154,5 +155,5 @@ groups:
     house.ingest(ScrapeEvent::Page(page(0, start + Duration::from_secs(2), &nothing)), start);
     assert_eq!(told(&mut house, 3), Vec::<String>::new(), "t1 was not scraped yet");
     house.ingest(ScrapeEvent::Page(page(1, start + Duration::from_secs(4), &nothing)), start);
-    assert_eq!(told(&mut house, 5), ["Gone", "GoneOrHigh"]);
+    assert_eq!(told(&mut house, 5), ["Gone", "NoneOfIt", "GoneOrHigh"]);
 }

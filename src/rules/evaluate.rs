@@ -5,7 +5,6 @@
 //! Not:  no clock is read; when to evaluate is decided elsewhere.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::iter;
@@ -96,21 +95,9 @@ pub fn evaluate(
     match &rule.kind {
         RuleKind::Record => record(rule, group, source, seen_at, context, &judge),
         RuleKind::Alert(watch) | RuleKind::Detect(watch) => {
-            let (asked, only, early) = (source, None, OnceCell::new());
-            let evaluation = Evaluation {
-                rule,
-                watch,
-                group,
-                alerts,
-                source,
-                asked,
-                only,
-                seen_at,
-                at,
-                context,
-                judge,
-                early,
-            };
+            let (asked, only) = (source, None);
+            let evaluation =
+                Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge };
             evaluation.run()
         }
     }
@@ -131,9 +118,9 @@ pub fn evaluate_portion(
     let watch = rule.watch()?;
     let seen_at = at - group.query_offset;
     let judge = Judge::new(source, rule.window, seen_at);
-    let (only, asked, early) = (Some(portion.0), portion.1, OnceCell::new());
+    let (only, asked) = (Some(portion.0), portion.1);
     let evaluation =
-        Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge, early };
+        Evaluation { rule, watch, group, alerts, source, asked, only, seen_at, at, context, judge };
     evaluation.run_portion()
 }
 
@@ -254,7 +241,6 @@ struct Evaluation<'a> {
     at: Timestamp,
     context: &'a Context,
     judge: Judge<'a>,
-    early: OnceCell<bool>,
 }
 
 impl Evaluation<'_> {
@@ -457,10 +443,7 @@ impl Evaluation<'_> {
 
     /// Whether the rule says that something is absent that nobody was asked for yet since the start.
     fn is_early(&self) -> bool {
-        *self.early.get_or_init(|| {
-            let absences = self.rule.expr.absences();
-            absences.into_iter().any(|selector| self.source.is_awaiting(&selector.matchers))
-        })
+        self.rule.absences.iter().any(|asked| self.source.is_awaiting(&asked.matchers))
     }
 
     /// What was seen of an alert. A series that is not to be had matters only where the alert would otherwise

@@ -253,6 +253,7 @@ fn rule(
         id: RuleId::new("", &name.value, 0),
         name: name.value.clone(),
         window: expr.demand().iter().map(|demand| demand.window).max().unwrap_or_default(),
+        absences: expr.absences(),
         expr,
         kind,
         component,

@@ -45,6 +45,8 @@ pub struct Rule {
     pub expr: Expr,
     /// How much before an evaluation must be free of gaps for what it gives to be whole.
     pub window: Duration,
+    /// What it asks the absence of.
+    pub absences: Vec<Demand>,
     /// What comes of it.
     pub kind: RuleKind,
     /// The component that a `detect:` rule is about.

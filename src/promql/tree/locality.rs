@@ -47,17 +47,6 @@ impl Expr {
     }
 }
 
-impl Expr {
-    /// The selectors whose absence it tells (`absent` and `absent_over_time`).
-    pub fn absences(&self) -> Vec<&Selector> {
-        match self.locality() {
-            Locality::AbsenceOf(selector) => vec![selector],
-            Locality::PerSeries => Vec::new(),
-            Locality::Joint => self.children().into_iter().flat_map(Self::absences).collect(),
-        }
-    }
-}
-
 /// The one argument that holds series decides; the others must be numbers.
 fn of_arguments(args: &[Expr]) -> Locality<'_> {
     let mut with_series = args.iter().filter(|arg| !is_plain_number(arg));

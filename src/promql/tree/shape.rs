@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::promql::tree::ast::Expr;
+use crate::promql::tree::demand::Demand;
 use crate::promql::tree::functions::Function;
 use crate::promql::tree::operators::BinaryOp;
 
@@ -41,13 +42,26 @@ impl Expr {
         let mut found = false;
         self.walk(&mut |expr| {
             found |= match expr {
-                Self::Call(call) => matches!(call.function, Function::Absent | Function::AbsentOverTime),
+                Self::Call(call) => tells_absence(call.function),
                 Self::Selector(selector) => selector.metric_name() == Some("up"),
                 Self::Range(range) => range.selector.metric_name() == Some("up"),
                 _ => false,
             };
         });
         found
+    }
+
+    /// What `absent` and `absent_over_time` in it ask for.
+    pub fn absences(&self) -> Vec<Demand> {
+        let mut asked = Vec::new();
+        self.walk(&mut |expr| {
+            if let Self::Call(call) = expr
+                && tells_absence(call.function)
+            {
+                asked.extend(call.args.iter().flat_map(Self::demand));
+            }
+        });
+        asked
     }
 
     /// The longest stretch that it looks at; zero where it looks at instants only.
@@ -62,6 +76,10 @@ impl Expr {
         });
         Duration::from_millis(longest.unsigned_abs())
     }
+}
+
+fn tells_absence(function: Function) -> bool {
+    matches!(function, Function::Absent | Function::AbsentOverTime)
 }
 
 fn mirrored(op: BinaryOp) -> BinaryOp {
