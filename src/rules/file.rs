@@ -40,13 +40,14 @@ pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Prob
                 return (Vec::new(), reader.problems);
             }
         };
+        let at = read.root.at;
         let is_object = kubernetes::is_object(&read.root);
         if is_object {
-            for spec in kubernetes::specs(&mut reader, &read.root) {
+            for spec in kubernetes::specs(&mut reader, read.root) {
                 groups.extend(document_groups(&mut reader, spec, "`spec`", Kind::Kubernetes, context));
             }
         } else {
-            groups.extend(document_groups(&mut reader, &read.root, "a rule file", Kind::Plain, context));
+            groups.extend(document_groups(&mut reader, read.root, "a rule file", Kind::Plain, context));
         }
         match read.second {
             Some(second) if is_object && began < second.start => {
@@ -54,7 +55,7 @@ pub fn load(file: &Arc<str>, text: &str, context: &Context) -> (Vec<Group>, Prob
                 document = yaml::parse_from(text, second);
             }
             Some(_) => {
-                reader.warning(read.root.at, "only the first document of the file is read");
+                reader.warning(at, "only the first document of the file is read");
                 break;
             }
             None => break,
@@ -76,23 +77,25 @@ enum Kind {
 /// The rules of a document that were read so far, by name and labels.
 type Seen = BTreeMap<(String, BTreeMap<String, String>), ()>;
 
-/// The groups under `groups:` of a document.
+/// The groups under `groups:` of a document. The tree of each goes as soon as it is read: that of ten thousand rules is
+/// larger than the rules.
 fn document_groups(
     reader: &mut Reader<'_>,
-    root: &Node,
+    root: Node,
     what: &str,
     kind: Kind,
     context: &Context,
 ) -> Vec<Group> {
     let mut groups = Vec::new();
     if !matches!(root.content, Content::Null)
-        && let Some(mut fields) = reader.fields(root, what)
+        && let Some(mut fields) = reader.fields(&root, what)
     {
         let list = fields.take("groups");
         reader.finish(&fields, what);
+        list.map(|list| reader.list(list, "`groups`"));
         let (mut names, mut seen) = (BTreeSet::new(), Seen::new());
-        for node in list.map(|list| reader.list(list, "`groups`")).unwrap_or_default() {
-            groups.extend(group(reader, node, kind, &mut names, &mut seen, context));
+        for node in root.into_value("groups").map(Node::into_items).unwrap_or_default() {
+            groups.extend(group(reader, &node, kind, &mut names, &mut seen, context));
         }
     }
     groups
@@ -121,8 +124,9 @@ fn group(
         fields.take("partial_response_strategy");
     }
     reader.finish(&fields, "a group");
-    let mut read = Vec::new();
-    for node in rules.map(|list| reader.list(list, "`rules`")).unwrap_or_default() {
+    let nodes = rules.map(|list| reader.list(list, "`rules`")).unwrap_or_default();
+    let mut read = Vec::with_capacity(nodes.len());
+    for node in nodes {
         read.extend(rule(reader, node, &labels, seen, context));
     }
     Some(Group {
@@ -403,8 +407,9 @@ fn on_missing_annotation(reader: &mut Reader<'_>, annotations: &Node) -> Option<
 }
 
 pub(super) fn annotations(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(String, Template)> {
-    let mut annotations = Vec::new();
-    for (name, value) in node.map(|node| reader.texts(node, "`annotations`")).unwrap_or_default() {
+    let texts = node.map(|node| reader.texts(node, "`annotations`")).unwrap_or_default();
+    let mut annotations = Vec::with_capacity(texts.len());
+    for (name, value) in texts {
         if name.value.is_empty() {
             reader.error(name.at, "an annotation's name is empty");
         }

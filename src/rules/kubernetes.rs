@@ -18,18 +18,19 @@ pub(super) fn is_object(root: &Node) -> bool {
 }
 
 /// The `spec` of each object in a document.
-pub(super) fn specs<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Vec<&'n Node> {
+pub(super) fn specs(reader: &mut Reader<'_>, root: Node) -> Vec<Node> {
     let kind = root.get("kind").and_then(Node::text).unwrap_or_default();
     if LISTS.contains(&kind) {
-        let items = root.get("items").map(|items| reader.list(items, "`items`")).unwrap_or_default();
-        return items.iter().filter_map(|item| spec(reader, item)).collect();
+        root.get("items").map(|items| reader.list(items, "`items`"));
+        let items = root.into_value("items").map(Node::into_items).unwrap_or_default();
+        return items.into_iter().filter_map(|item| spec(reader, item)).collect();
     }
     spec(reader, root).into_iter().collect()
 }
 
-fn spec<'n>(reader: &mut Reader<'_>, object: &'n Node) -> Option<&'n Node> {
+fn spec(reader: &mut Reader<'_>, object: Node) -> Option<Node> {
     match object.get("kind").and_then(Node::text) {
-        Some(RULE) => object.get("spec").filter(|spec| !matches!(spec.content, Content::Null)),
+        Some(RULE) => object.into_value("spec").filter(|spec| !matches!(spec.content, Content::Null)),
         Some(kind) => {
             let at = object.get("kind").map_or(object.at, |kind| kind.at);
             let what = format!("an object of kind `{kind}` holds no rules");

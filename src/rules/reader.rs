@@ -5,6 +5,7 @@
 //! Not:  nothing is known here of what a rule needs. Whoever asks for a value gets `None` where there is none
 //!       to be had, and the problem is noted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     pub(super) problems: Problems,
     unknown_keys: UnknownKeys,
+    /// Those read so far by their texts, since many rules say the same in other numbers.
+    templates: HashMap<String, Template>,
 }
 
 /// The entries of a mapping, each of which is to be taken once.
@@ -63,7 +66,7 @@ impl<'n> Fields<'n> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Arc<str>, text: &'a str, unknown_keys: UnknownKeys) -> Self {
-        Self { file, text, problems: Problems::new(), unknown_keys }
+        Self { file, text, problems: Problems::new(), unknown_keys, templates: HashMap::new() }
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
@@ -195,8 +198,14 @@ impl<'a> Reader<'a> {
 
     /// A template. A problem points into it.
     pub(super) fn template(&mut self, scalar: &Scalar, what: &str) -> Option<Template> {
+        if let Some(known) = self.templates.get(&scalar.value) {
+            return Some(known.clone());
+        }
         match Template::parse(&scalar.value) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                self.templates.insert(scalar.value.clone(), template.clone());
+                Some(template)
+            }
             Err(error) => {
                 self.error_inside(scalar, error.span, format!("{what}: {}", error.what), error.hint);
                 None

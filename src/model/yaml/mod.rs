@@ -198,6 +198,24 @@ impl<P> Node<P> {
         }
     }
 
+    /// The value of `key` alone, where this is a map that has it; the rest goes.
+    pub fn into_value(self, key: &str) -> Option<Self> {
+        match self.content {
+            Content::Map(entries) => {
+                entries.into_iter().find(|(have, _)| have.value == key).map(|(_, node)| node)
+            }
+            _ => None,
+        }
+    }
+
+    /// The items, where this is a list; otherwise none.
+    pub fn into_items(self) -> Vec<Self> {
+        match self.content {
+            Content::List(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
     /// The text, where this is a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.content {

@@ -263,7 +263,8 @@ impl<'t> Parser<'t> {
             dialect::allow(allowed, span, &format!("`{}` is", function.as_str()))?;
         }
         let open = self.take()?.span;
-        let (args, depth) = self.arguments(function == Function::Info)?;
+        let (mut args, depth) = self.arguments(function == Function::Info)?;
+        args.shrink_to_fit();
         let end = self.close_paren(open)?;
         let pattern = match (function, args.get(4).map(Expr::without_parens)) {
             (Function::LabelReplace, Some(Expr::Text { value, .. })) => Pattern::new(value),

@@ -31,6 +31,7 @@ impl Parser<'_> {
             matchers.push(matcher(METRIC_NAME, MatchOp::Equal, name, span)?);
         }
         let span = Span::new(start.start, self.last_end);
+        matchers.shrink_to_fit();
         let selector = Selector { matchers, shift: Shift::default(), extension: None, span };
         if !self.lenient {
             check::selector(&selector)?;

@@ -17,6 +17,7 @@ mod run;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, Span, Timestamp};
@@ -24,7 +25,8 @@ use crate::promql::{self, Expr, Source};
 
 use functions::Function;
 use go_format::GoValue;
-use tree::{Block, Node, Operand, Pipeline};
+use parser::Parsed;
+use tree::{Node, Operand, Pipeline};
 
 /// What is wrong in a template, and where in its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +47,9 @@ impl TemplateError {
     }
 }
 
-/// A checked template.
+/// A checked template. Clones share it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Template {
-    root: Block,
-    /// What `define` and `block` name.
-    defined: BTreeMap<String, Block>,
-}
+pub(super) struct Template(Arc<Parsed>);
 
 /// What a template may speak of.
 #[derive(Clone, Copy)]
@@ -78,18 +76,17 @@ impl Template {
     /// # Errors
     /// The first thing that is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, TemplateError> {
-        let parser::Parsed { root, defined } = parser::parse(text)?;
-        Ok(Self { root, defined })
+        parser::parse(text).map(|parsed| Self(Arc::new(parsed)))
     }
 
     /// A text as it is, whatever it holds.
     pub(super) fn plain(text: &str) -> Self {
-        Self { root: vec![Node::Text(text.to_owned())], defined: BTreeMap::new() }
+        Self(Arc::new(Parsed { root: vec![Node::Text(text.to_owned())], defined: BTreeMap::new() }))
     }
 
     /// The text alone, without its actions.
     pub(super) fn plain_text(&self) -> String {
-        let texts = self.root.iter().map(|node| match node {
+        let texts = self.0.root.iter().map(|node| match node {
             Node::Text(text) => text.as_str(),
             _ => "",
         });
@@ -100,14 +97,14 @@ impl Template {
     pub(super) fn queries(&self) -> Vec<Expr> {
         let mut texts: Vec<String> = Vec::new();
         let mut visit = |pipeline: &Pipeline| texts.extend(asked(pipeline));
-        tree::pipelines(&self.root, &mut visit);
-        self.defined.values().for_each(|block| tree::pipelines(block, &mut visit));
+        tree::pipelines(&self.0.root, &mut visit);
+        self.0.defined.values().for_each(|block| tree::pipelines(block, &mut visit));
         texts.iter().filter_map(|text| promql::parse(text).ok()).collect()
     }
 
     /// The text for `data`. What cannot be said is said in its place, as Prometheus does it.
     pub(super) fn render(&self, data: &TemplateData<'_>) -> String {
-        run::run(&self.root, &self.defined, data)
+        run::run(&self.0.root, &self.0.defined, data)
             .unwrap_or_else(|error| format!("<error expanding template: {error}>"))
     }
 }

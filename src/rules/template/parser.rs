@@ -20,8 +20,10 @@ const DEPTH_MAX: usize = 50;
 pub(super) const GIVEN: [&str; 5] = ["$", "$labels", "$externalLabels", "$externalURL", "$value"];
 
 /// What a text is made of.
+#[derive(Debug, PartialEq)]
 pub(super) struct Parsed {
     pub(super) root: Block,
+    /// What `define` and `block` name.
     pub(super) defined: BTreeMap<String, Block>,
 }
 
