@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::journal::JournalError;
@@ -118,6 +119,8 @@ fn set_up(path: &Path, connection: &Connection) -> Result<(), JournalError> {
         .pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
         .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // A plan must not depend on the values bound: otherwise each statement with a `LIMIT` is planned anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     Ok(())
 }
 
