@@ -149,7 +149,18 @@ impl Labels {
 
     /// The value of label `name`, where it has one.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(have, _)| *have == name).map(|(_, value)| value)
+        // Along the lengths, of which most names differ; an evaluation asks this of each series.
+        let bytes = self.0.as_bytes();
+        let Pairs { left, mut lengths, mut texts, .. } = Pairs::of(&self.0);
+        for _ in 0..left {
+            let name_end = texts + read_length(bytes, &mut lengths);
+            let value_end = name_end + read_length(bytes, &mut lengths);
+            if name_end - texts == name.len() && bytes.get(texts..name_end) == Some(name.as_bytes()) {
+                return self.0.get(name_end..value_end);
+            }
+            texts = value_end;
+        }
+        None
     }
 
     /// The metric's name, or an empty text.

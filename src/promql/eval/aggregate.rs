@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use crate::model::Labels;
-use crate::promql::SeriesId;
 use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::eval::groups::{By, Groups};
 use crate::promql::eval::{ranking, same_labels};
@@ -46,7 +45,7 @@ pub(super) fn apply(
 struct Group {
     made: Made,
     nameless: bool,
-    feeds: Vec<SeriesId>,
+    feeds: Feeds,
 }
 
 fn combined(
@@ -69,11 +68,11 @@ fn combined(
     for point in points {
         let place = groups.place(&point.labels);
         if place == all.len() {
-            all.push(Group { made: Made::new(op), nameless: false, feeds: Vec::new() });
+            all.push(Group { made: Made::new(op), nameless: false, feeds: Feeds::default() });
         }
         let group = &mut all[place];
         group.nameless |= point.nameless;
-        group.feeds.extend(point.feeds.0);
+        group.feeds.0.extend(point.feeds.0);
         match point.amount {
             Amount::Float(value) => group.made.add(value),
             Amount::Histogram(histogram) => {
@@ -89,9 +88,8 @@ fn combined(
         }
     }
     let each = |(place, mut group): (usize, Group)| {
-        group.feeds.sort_unstable();
-        group.feeds.dedup();
-        let feeds = Feeds(group.feeds).and(param_feeds);
+        group.feeds.settle();
+        let feeds = group.feeds.and(param_feeds);
         if let Made::Added { tally: Some(tally), .. } = &group.made {
             if tally.resets_collide() {
                 notes.reset_collision(span, "aggregation");

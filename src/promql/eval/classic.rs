@@ -7,6 +7,7 @@
 use crate::model::{Labels, parse_value};
 use crate::promql::eval::estimate::{self, Nans};
 use crate::promql::eval::evaluation::{Evaluation, Moment};
+use crate::promql::eval::groups::{By, Groups};
 use crate::promql::tree::ast::{Call, Expr};
 use crate::promql::tree::faults;
 use crate::promql::tree::functions::Function;
@@ -91,7 +92,7 @@ fn openmetrics(value: f64) -> String {
 /// The histograms among the elements, in the order in which they are first met.
 fn members(evaluation: &Evaluation<'_>, of: &Expr, points: Vec<Point>) -> Vec<Member> {
     let mut all: Vec<Member> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut groups = Groups::new(By::Less(BUCKET));
     let mut natives = Vec::new();
     for mut point in points {
         let Some(count) = point.amount.float() else {
@@ -105,22 +106,27 @@ fn members(evaluation: &Evaluation<'_>, of: &Expr, points: Vec<Point>) -> Vec<Me
             evaluation.notes.warn(of.span(), what);
             continue;
         };
-        point.labels = point.labels.filtered(|label| label != BUCKET);
-        let place = *places.entry(point.labels.clone()).or_insert(all.len());
+        let place = groups.place(&point.labels);
         match all.get_mut(place) {
-            Some(member) => member.point.feeds.add(&point.feeds),
-            None => all.push(Member { point, buckets: Vec::new() }),
+            Some(member) => member.point.feeds.0.append(&mut point.feeds.0),
+            None => {
+                point.labels = groups.labels(place);
+                all.push(Member { point, buckets: Vec::new() });
+            }
         }
         all[place].buckets.push(Upto { bound, count });
     }
+    for member in &mut all {
+        member.point.feeds.settle();
+    }
     for native in natives {
-        match places.get(&native.labels) {
+        match groups.find(&native.labels).filter(|_| native.labels.get(BUCKET).is_none()) {
             Some(place) => {
                 let name = for_metric(native.labels.metric_name());
                 let what = format!("vector contains a mix of classic and native histograms{name}");
                 evaluation.notes.warn(of.span(), what);
-                all[*place].buckets.clear();
-                all[*place].point.amount = Amount::Float(0.0);
+                all[place].buckets.clear();
+                all[place].point.amount = Amount::Float(0.0);
             }
             None => all.push(Member { point: native, buckets: Vec::new() }),
         }

@@ -99,7 +99,7 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(super) fn feeds(&self, series: SeriesId) -> Feeds {
-        Feeds(if self.options.track_feeds { vec![series] } else { Vec::new() })
+        Feeds(self.options.track_feeds.then_some(series).into_iter().collect())
     }
 
     /// Says that the metric's name does not fit the value any more.

@@ -18,6 +18,8 @@ pub(super) enum By<'a> {
     Only(&'a [String]),
     /// All but these and the metric's name.
     AllBut(&'a [String]),
+    /// All but this.
+    Less(&'a str),
 }
 
 impl<'a> From<&'a Grouping> for By<'a> {
@@ -44,6 +46,7 @@ impl By<'_> {
         match self {
             Self::Only(labels) => listed(labels),
             Self::AllBut(labels) => label != METRIC_NAME && !listed(labels),
+            Self::Less(left_out) => label != left_out,
         }
     }
 
@@ -58,7 +61,7 @@ impl By<'_> {
     fn hash(self, labels: &Labels, mut hasher: impl Hasher) -> u64 {
         match self {
             Self::Only(listed) => listed.iter().for_each(|label| labels.get(label).hash(&mut hasher)),
-            Self::AllBut(_) => {
+            Self::AllBut(_) | Self::Less(_) => {
                 labels.iter().filter(|(label, _)| self.counts(label)).for_each(|pair| pair.hash(&mut hasher));
             }
         }
@@ -68,7 +71,7 @@ impl By<'_> {
     fn same(self, a: &Labels, b: &Labels) -> bool {
         match self {
             Self::Only(listed) => listed.iter().all(|label| a.get(label) == b.get(label)),
-            Self::AllBut(_) => {
+            Self::AllBut(_) | Self::Less(_) => {
                 let counting = |(label, _): &(&str, &str)| self.counts(label);
                 a.iter().filter(counting).eq(b.iter().filter(counting))
             }
@@ -143,5 +146,7 @@ mod tests {
         check(By::AllBut(&a), &[0, 1, 0], "{b=\"1\"}");
         check(By::Only(&[]), &[0, 0, 0], "{}");
         check(By::AllBut(&[]), &[0, 1, 2], "{a=\"1\", b=\"1\"}");
+        check(By::Less("b"), &[0, 1, 2], "m{a=\"1\"}");
+        check(By::Less(METRIC_NAME), &[0, 1, 2], "{a=\"1\", b=\"1\"}");
     }
 }

@@ -104,7 +104,7 @@ pub fn evaluate_vector(
         None => evaluation.operand(expr, moment)?,
     };
     match operand {
-        Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0 }]),
+        Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0.into_vec() }]),
         Operand::Vector(points) => {
             let number = |item: Item| {
                 Some(Element { value: item.amount.float()?, labels: item.labels, feeds: item.feeds })
@@ -157,7 +157,7 @@ fn finished(expr: &Expr, points: Vec<Point>) -> Result<Vec<Item>, EvalError> {
     let finish = |point: Point| Item {
         labels: if point.nameless { name_off(&point.labels) } else { point.labels },
         amount: point.amount,
-        feeds: point.feeds.0,
+        feeds: point.feeds.0.into_vec(),
     };
     let mut items: Vec<Item> = points.into_iter().map(finish).collect();
     // A source gives each series once and in order. Also of what was reckoned from them that often holds.

@@ -1,5 +1,7 @@
 //! What goes through an evaluation: elements with the series that fed them.
 
+use smallvec::SmallVec;
+
 use crate::model::{Labels, METRIC_NAME};
 use crate::promql::SeriesId;
 use crate::promql::value::Amount;
@@ -38,9 +40,9 @@ pub(in crate::promql) fn name_off(labels: &Labels) -> Labels {
     }
 }
 
-/// Series that fed a value, sorted, each once.
+/// Series that fed a value, sorted, each once. Most values are of one or two, for which nothing is allocated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::promql) struct Feeds(pub(in crate::promql) Vec<SeriesId>);
+pub(in crate::promql) struct Feeds(pub(in crate::promql) SmallVec<[SeriesId; 2]>);
 
 impl Feeds {
     /// These and `others`.
@@ -52,9 +54,14 @@ impl Feeds {
     /// Takes `others` in.
     pub(in crate::promql) fn add(&mut self, others: &Self) {
         if !others.0.is_empty() {
-            self.0.extend(&others.0);
-            self.0.sort_unstable();
-            self.0.dedup();
+            self.0.extend_from_slice(&others.0);
+            self.settle();
         }
+    }
+
+    /// Brings those that were added one after the other into order.
+    pub(in crate::promql) fn settle(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
     }
 }
