@@ -88,8 +88,8 @@ struct Selector {
     born: u64,
     /// In the order of labels. Shared with whoever walks along it at the moment.
     members: Arc<Vec<SeriesId>>,
-    /// Whether series were added that are not in their place yet.
-    unsorted: bool,
+    /// So many of them are in their places; those behind were added since.
+    settled: usize,
 }
 
 /// Several selectors, each set of matchers once.
@@ -121,13 +121,8 @@ impl Selectors {
         }
         let members =
             store.iter().filter(|(_, series)| fits(matchers, &series.labels)).map(|(id, _)| id).collect();
-        let mut selector = Selector {
-            matchers: matchers.into(),
-            look_back,
-            born,
-            members: Arc::new(members),
-            unsorted: true,
-        };
+        let mut selector =
+            Selector { matchers: matchers.into(), look_back, born, members: Arc::new(members), settled: 0 };
         selector.settle(store);
         self.adopt(selector);
     }
@@ -148,12 +143,13 @@ impl Selectors {
             {
                 let known = &mut old.all[*at];
                 known.settle(store);
+                let members = std::mem::take(&mut known.members);
                 self.adopt(Selector {
                     matchers: known.matchers.clone(),
                     look_back: demand.look_back,
                     born: known.born,
-                    members: std::mem::take(&mut known.members),
-                    unsorted: false,
+                    settled: members.len(),
+                    members,
                 });
             }
             self.insert(&demand.matchers, demand.look_back, store, turn);
@@ -196,10 +192,10 @@ impl Selectors {
         let fitting: Vec<usize> = self.fitting(labels).collect();
         for at in fitting {
             let selector = &mut self.all[at];
-            Arc::make_mut(&mut selector.members).push(id);
-            if !std::mem::replace(&mut selector.unsorted, true) {
+            if selector.settled == selector.members.len() {
                 self.unsettled.push(at);
             }
+            Arc::make_mut(&mut selector.members).push(id);
         }
     }
 
@@ -210,13 +206,14 @@ impl Selectors {
         }
     }
 
-    /// Some series are gone from `store`.
+    /// Some series are gone from `store`. Nothing must be unsettled.
     pub(super) fn forget_gone(&mut self, store: &Store) {
         for selector in &mut self.all {
             if selector.members.iter().any(|id| store.get(*id).is_none()) {
                 let members = Arc::make_mut(&mut selector.members);
                 members.retain(|id| store.get(*id).is_some());
                 members.shrink_to(2 * members.len());
+                selector.settled = members.len();
             }
         }
     }
@@ -227,10 +224,21 @@ impl Selectors {
 }
 
 impl Selector {
+    /// Sorts the new ones and lets them in among the others, of which a stretch between two new ones moves once and is
+    /// not looked at: a page brings a few to a selector that may have a million.
     fn settle(&mut self, store: &Store) {
-        if std::mem::take(&mut self.unsorted) {
-            let labels = |id: &SeriesId| store.get(*id).map(|series| &series.labels);
-            Arc::make_mut(&mut self.members).sort_by(|a, b| labels(a).cmp(&labels(b)));
+        let labels = |id: &SeriesId| store.get(*id).map(|series| &series.labels);
+        let members = Arc::make_mut(&mut self.members);
+        let mut new = members.split_off(self.settled);
+        new.sort_by(|a, b| labels(a).cmp(&labels(b)));
+        let mut end = self.settled;
+        self.settled += new.len();
+        members.extend_from_slice(&new);
+        for (before, id) in new.iter().enumerate().rev() {
+            let place = members[..end].partition_point(|have| labels(have) < labels(id));
+            members.copy_within(place..end, place + before + 1);
+            members[place + before] = *id;
+            end = place;
         }
     }
 }
