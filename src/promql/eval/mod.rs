@@ -104,7 +104,9 @@ pub fn evaluate_vector(
         None => evaluation.operand(expr, moment)?,
     };
     match operand {
-        Operand::Scalar(value, feeds) => Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0.into_vec() }]),
+        Operand::Scalar(value, feeds) => {
+            Ok(vec![Element { labels: Labels::empty(), value, feeds: feeds.0.into_vec() }])
+        }
         Operand::Vector(points) => {
             let number = |item: Item| {
                 Some(Element { value: item.amount.float()?, labels: item.labels, feeds: item.feeds })
