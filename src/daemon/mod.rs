@@ -14,6 +14,7 @@ mod clock;
 mod descriptors;
 mod emergency;
 mod failures;
+mod freed;
 mod inbox;
 mod pumps;
 mod reload;

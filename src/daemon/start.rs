@@ -17,7 +17,7 @@ use crate::daemon::failures::Failures;
 use crate::daemon::inbox::DaemonInbox;
 use crate::daemon::pumps::{self, Pumps};
 use crate::daemon::reload::{self, Loader, Reloader};
-use crate::daemon::{checkpoint, emergency};
+use crate::daemon::{checkpoint, emergency, freed};
 use crate::journal::{Journal, JournalError, Sqlite};
 use crate::model::Clock;
 use crate::outbox::OutboxView;
@@ -151,6 +151,7 @@ impl Daemon {
             guard("the operators' listener", &stop, server::serve(listener, face, stop.clone()).boxed()),
             guard("the reloader", &stop, reloader.run(requests, reload.clone(), stop.clone()).boxed()),
             guard("the watch over the journal", &stop, watch.boxed()),
+            guard("the care for free memory", &stop, freed::give_back(clock.clone(), stop.clone()).boxed()),
             tokio::spawn(tell_failure(failures.clone(), clock, outbox, told, stop.clone())),
         ];
         Ok(Self { address, reload, stop, failed, tasks, keeper })
