@@ -1,7 +1,10 @@
 //! `incidents` and what of `escalation` depends on it.
 
+use std::time::Duration;
+
 use super::*;
 use crate::incidents::{Fallback, Gate, Language, Publish, PublishMode, Raise, RaiseWhen};
+use crate::model::Severity;
 
 #[test]
 fn incidents_are_read_with_their_defaults() {
