@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -71,19 +72,24 @@ impl<'a> Pairs<'a> {
         }
         Self { text, left, lengths, texts }
     }
+
+    /// Goes past one label, and says which bytes its name and its value are.
+    fn pass(&mut self) -> Option<(Range<usize>, Range<usize>)> {
+        self.left = self.left.checked_sub(1)?;
+        let bytes = self.text.as_bytes();
+        let name_end = self.texts + read_length(bytes, &mut self.lengths);
+        let value_end = name_end + read_length(bytes, &mut self.lengths);
+        let name = std::mem::replace(&mut self.texts, value_end)..name_end;
+        Some((name, name_end..value_end))
+    }
 }
 
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let bytes = self.text.as_bytes();
-        let name_end = self.texts + read_length(bytes, &mut self.lengths);
-        let value_end = name_end + read_length(bytes, &mut self.lengths);
-        let pair = (&self.text[self.texts..name_end], &self.text[name_end..value_end]);
-        self.texts = value_end;
-        Some(pair)
+        let (name, value) = self.pass()?;
+        Some((&self.text[name], &self.text[value]))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -150,15 +156,11 @@ impl Labels {
     /// The value of label `name`, where it has one.
     pub fn get(&self, name: &str) -> Option<&str> {
         // Along the lengths, of which most names differ; an evaluation asks this of each series.
-        let bytes = self.0.as_bytes();
-        let Pairs { left, mut lengths, mut texts, .. } = Pairs::of(&self.0);
-        for _ in 0..left {
-            let name_end = texts + read_length(bytes, &mut lengths);
-            let value_end = name_end + read_length(bytes, &mut lengths);
-            if name_end - texts == name.len() && bytes.get(texts..name_end) == Some(name.as_bytes()) {
-                return self.0.get(name_end..value_end);
+        let (bytes, mut pairs) = (self.0.as_bytes(), Pairs::of(&self.0));
+        while let Some((have, value)) = pairs.pass() {
+            if have.len() == name.len() && bytes[have] == *name.as_bytes() {
+                return Some(&self.0[value]);
             }
-            texts = value_end;
         }
         None
     }
