@@ -105,8 +105,9 @@ impl Target {
     /// It was scraped at `at`, well or not.
     pub(super) fn tried(&mut self, at: Timestamp, interval: Duration, error: Option<String>) {
         self.join();
-        // A scrape that was left out is a gap too: the process slept, or the machine did.
-        let longest = 2 * interval.max(self.health.interval).max(Duration::from_secs(1));
+        // Scrapes that were left out are a gap too: the process was away or slept, or the machine did. One alone is
+        // not, or a restart would hold what looks back for an hour for that hour; half an interval is for jitter.
+        let longest = 5 * interval.max(self.health.interval).max(Duration::from_secs(1)) / 2;
         let paused = self.health.last_try.is_some_and(|last| at.since(last) > longest);
         self.health.tries += 1;
         self.first_try.get_or_insert(at);

@@ -412,11 +412,14 @@ fn a_window_that_no_rule_had_asked_for_must_fill_first() {
 }
 
 #[test]
-fn scrapes_that_were_left_out_are_a_gap() {
+fn scrapes_that_were_left_out_are_a_gap_but_one_alone_is_not() {
     let mut window = wanting(&["a"]);
-    window.ingest(page("t", 0, &[("a", 1.0)]));
-    window.ingest(page("t", 600, &[("a", 1.0)]));
-    assert_eq!(presence(&window, &feed("a", "t"), 60, 600), Presence::Missing { since: at(0) });
+    for seconds in [0, 15, 30, 60] {
+        window.ingest(page("t", seconds, &[("a", 1.0)]));
+    }
+    assert_eq!(presence(&window, &feed("a", "t"), 60, 60), Presence::Whole);
+    window.ingest(page("t", 105, &[("a", 1.0)]));
+    assert_eq!(presence(&window, &feed("a", "t"), 60, 105), Presence::Missing { since: at(60) });
 }
 
 #[test]
