@@ -15,7 +15,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use fogsignal::model::{Labels, Matcher, Timestamp};
-use fogsignal::promql::{Expr, Feed, Options, Presence, Sample, SeriesId, Source, evaluate_vector, parse};
+use fogsignal::promql::{
+    Expr, Feed, Options, Presence, Sample, Samples, SeriesId, Source, evaluate_vector, parse,
+};
 
 const RULES: usize = 10_000;
 const SERIES_A_RULE: usize = 20;
@@ -27,17 +29,18 @@ struct Standing {
 }
 
 impl Source for Standing {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
         let start = self.samples.partition_point(|sample| sample.at <= after);
         let end = self.samples.partition_point(|sample| sample.at <= until);
         for (id, labels) in &self.series[matchers[0].value()] {
-            visit(*id, labels, &self.samples[start..end]);
+            let floats = &self.samples[start..end];
+            visit(*id, labels, Samples { floats, ..Samples::default() });
         }
     }
 

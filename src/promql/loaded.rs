@@ -122,20 +122,6 @@ impl Loaded {
 }
 
 impl Source for Loaded {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        after: Timestamp,
-        until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
-    ) {
-        self.select_samples(matchers, after, until, &mut |id, labels, samples| {
-            if !samples.floats.is_empty() {
-                visit(id, labels, samples.floats);
-            }
-        });
-    }
-
     fn select_samples(
         &self,
         matchers: &[Matcher],

@@ -65,7 +65,12 @@ impl<'a> Samples<'a> {
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.floats.is_empty() && self.histograms.is_empty()
+        self.len() == 0
+    }
+
+    /// How many samples there are, of both kinds.
+    pub fn len(&self) -> usize {
+        self.floats.len() + self.histograms.len()
     }
 }
 
@@ -122,24 +127,26 @@ pub trait Source {
     /// Calls `visit` for each series that fits all `matchers`, with its samples in `(after, until]`, in time
     /// order, staleness markers included. Series without a sample there are left out. The order of series is
     /// that of their labels.
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        after: Timestamp,
-        until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
-    );
-
-    /// As `select`, for sources that also hold native histograms or know when counters began.
     fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
         visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
+    );
+
+    /// As `select_samples`, the numbers alone.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        after: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
     ) {
-        self.select(matchers, after, until, &mut |series, labels, floats| {
-            visit(series, labels, Samples { floats, ..Samples::default() });
+        self.select_samples(matchers, after, until, &mut |series, labels, samples| {
+            if !samples.floats.is_empty() {
+                visit(series, labels, samples.floats);
+            }
         });
     }
 
@@ -161,6 +168,12 @@ pub trait Source {
 
     /// Whether `feed` is to be had at `at` with the `window` before it covered.
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
+
+    /// Whether all that is known of a series is from before a restart: who gives it was not asked since.
+    fn is_from_before(&self, series: SeriesId) -> bool {
+        let _ = series;
+        false
+    }
 
     /// Whether somebody who may have series that fit `matchers` was not asked yet: that there are none says nothing then.
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {

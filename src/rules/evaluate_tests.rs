@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Matcher, RuleId, Severity};
-use crate::promql::{Feed, Loaded, Presence, Sample, SeriesId};
+use crate::promql::{Feed, Loaded, Presence, Sample, Samples, SeriesId};
 use crate::rules::{Ending, StateName, load};
 
 /// Loaded samples, with the fate of a series as the test says it.
@@ -13,17 +13,19 @@ struct World {
     samples: Loaded,
     /// By the value of the label `i`; whole where nothing is said.
     fates: BTreeMap<String, Presence>,
+    /// Whether nobody was asked since a restart.
+    is_old: bool,
 }
 
 impl Source for World {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
-        self.samples.select(matchers, after, until, visit);
+        self.samples.select_samples(matchers, after, until, visit);
     }
 
     fn feeds(&self, series: SeriesId) -> Vec<Feed> {
@@ -34,6 +36,10 @@ impl Source for World {
         let fate = self.fates.get(feed.labels.get("i").unwrap_or_default());
         fate.copied().unwrap_or(Presence::Whole)
     }
+
+    fn is_from_before(&self, _: SeriesId) -> bool {
+        self.is_old
+    }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -41,7 +47,11 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn world(text: &str) -> World {
-    World { samples: Loaded::from_text(text, Duration::from_secs(15)).unwrap(), fates: BTreeMap::new() }
+    World {
+        samples: Loaded::from_text(text, Duration::from_secs(15)).unwrap(),
+        fates: BTreeMap::new(),
+        is_old: false,
+    }
 }
 
 fn group(rules: &str) -> Group {

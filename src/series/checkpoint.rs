@@ -22,7 +22,7 @@ use crate::series::store::Series;
 use crate::series::window::RecordingRule;
 
 /// The first bytes of each checkpoint; another version is another text.
-const MAGIC: &[u8] = b"fogsignal window 1\n";
+const MAGIC: &[u8] = b"fogsignal window 2\n";
 const DIGEST_BYTES: usize = 32;
 
 /// Why bytes are no checkpoint that can be used.
@@ -58,6 +58,7 @@ impl Window {
             }
             for (series, origin) in [
                 (&target.current, &target.origin),
+                (&target.histograms, &target.origin),
                 (&target.ended, &target.origin),
                 (&target.reports, &target.report_origin),
             ] {
@@ -126,14 +127,16 @@ impl Window {
             known.health.identity = target.identity;
             known.health.interval = target.interval;
             let (origin, report_origin) = (known.origin.clone(), known.report_origin.clone());
-            let [current, ended, reports] = target.series;
+            let [current, histograms, ended, reports] = target.series;
             let current = self.adopt(current, &origin);
+            let histograms = self.adopt(histograms, &origin);
             let ended = self.adopt(ended, &origin);
             let reports = self.adopt(reports, &report_origin);
             let turn = self.turn;
             let known = self.target(&target.key);
-            (known.current, known.ended, known.reports, known.shape) = (current, ended, reports, turn);
-            known.health.kept = known.current.len();
+            (known.current, known.histograms) = (current, histograms);
+            (known.ended, known.reports, known.shape) = (ended, reports, turn);
+            known.health.kept = known.current.len() + known.histograms.len();
         }
         for (rule, first, last, series) in read.rules {
             let origin = Arc::new(Origin::Rule(rule.clone()));
@@ -192,8 +195,8 @@ struct ReadTarget {
     identity: Labels,
     interval: Duration,
     times: [Option<Timestamp>; 5],
-    /// Those of its last page, those that ended, and its reports.
-    series: [Vec<Read>; 3],
+    /// Those of its last page, its native histograms, those that ended, and its reports.
+    series: [Vec<Read>; 4],
 }
 
 struct Content {
@@ -211,7 +214,7 @@ impl Content {
             for time in &mut times {
                 *time = from.maybe_time()?;
             }
-            let series = [Read::all(from)?, Read::all(from)?, Read::all(from)?];
+            let series = [Read::all(from)?, Read::all(from)?, Read::all(from)?, Read::all(from)?];
             targets.push(ReadTarget { key, identity, interval, times, series });
         }
         let mut rules = Vec::new();

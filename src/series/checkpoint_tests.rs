@@ -108,6 +108,13 @@ proptest! {
     }
 }
 
+/// Whether the one series `a` was not measured since a restart.
+fn is_from_before(window: &Window) -> bool {
+    let mut ids = Vec::new();
+    window.select(&matchers("a"), at(-100_000), at(100_000), &mut |id, _, _| ids.push(id));
+    ids.iter().all(|id| window.is_from_before(*id))
+}
+
 #[test]
 fn a_restored_target_says_nothing_before_it_is_scraped() {
     let mut window = wanting(&["a", "up"]);
@@ -119,10 +126,12 @@ fn a_restored_target_says_nothing_before_it_is_scraped() {
         let mut restored = wanting(&["a", "up"]);
         restored.restore(&window.checkpoint(at(136)), at(after)).expect("it is whole");
         assert_eq!(restored.presence(&feed, MINUTE, at(after)), Presence::Warming, "not scraped yet");
+        assert!(is_from_before(&restored), "not scraped yet");
         restored
     };
     let mut soon = restore(140);
     soon.ingest(page(0, at(150), &[(0, 1.0)]));
+    assert!(!is_from_before(&soon));
     soon.ingest(page(0, at(165), &[(0, 1.0)]));
     assert_eq!(soon.presence(&feed, MINUTE, at(165)), Presence::Whole, "no scrape was left out");
     let mut late = restore(900);

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::model::{Labels, Timestamp};
 
+/// Whole numbers up to here are written as such.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// Writes numbers in groups of seven bits, the lowest first, and texts behind their length.
 pub(super) struct Writer(pub(super) Vec<u8>);
 
@@ -36,6 +39,21 @@ impl Writer {
     pub(super) fn tagged(&mut self, tag: u64, text: &str) {
         self.number(tag);
         self.text(text);
+    }
+
+    /// As `value_after`, with nothing before it.
+    pub(super) fn value(&mut self, value: f64) {
+        self.value_after(0.0, value);
+    }
+
+    /// By how much a whole number grew since one, doubled; anything else as 1 and its eight bytes.
+    pub(super) fn value_after(&mut self, before: f64, value: f64) {
+        if is_whole(before) && is_whole(value) {
+            self.number(zigzag(value as i64 - before as i64) << 1);
+        } else {
+            self.number(1);
+            self.0.extend_from_slice(&value.to_le_bytes());
+        }
     }
 
     pub(super) fn labels(&mut self, labels: &Labels) {
@@ -81,6 +99,20 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).ok()
     }
 
+    pub(super) fn value(&mut self) -> Option<f64> {
+        self.value_after(0.0)
+    }
+
+    pub(super) fn value_after(&mut self, before: f64) -> Option<f64> {
+        let number = self.number()?;
+        if number & 1 == 0 {
+            return Some((before as i64).wrapping_add(unzigzag(number >> 1)) as f64);
+        }
+        let bytes = self.bytes.get(self.at..self.at.checked_add(8)?)?;
+        self.at += 8;
+        Some(f64::from_le_bytes(bytes.try_into().ok()?))
+    }
+
     pub(super) fn labels(&mut self) -> Option<Labels> {
         let mut pairs = Vec::new();
         for _ in 0..self.number()? {
@@ -88,6 +120,10 @@ impl<'a> Reader<'a> {
         }
         Some(pairs.into_iter().collect())
     }
+}
+
+fn is_whole(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() < WHOLE_MAX && !(value == 0.0 && value.is_sign_negative())
 }
 
 pub(super) fn zigzag(number: i64) -> u64 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::model::{Labels, METRIC_NAME, Matcher, Timestamp};
-use crate::promql::{Demand, Feed, Presence, Sample, SeriesId, Source};
+use crate::promql::{Demand, Feed, HistogramSample, Presence, Sample, Samples, SeriesId, Source};
 use crate::series::Window;
 
 /// The samples that some selectors see.
@@ -20,7 +20,7 @@ pub struct Excerpt {
 }
 
 /// A series with its samples.
-type Seen = (SeriesId, Labels, Vec<Sample>);
+type Seen = (SeriesId, Labels, Vec<Sample>, Vec<HistogramSample>);
 
 /// How much of what a selector asks for rules need, and so is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +48,10 @@ impl Window {
         for (matchers, look_back) in back {
             let mut seen = Vec::new();
             let all = Timestamp::from_millis(i64::MAX);
-            self.select(matchers, first - look_back, all, &mut |id, labels, samples| {
+            self.select_samples(matchers, first - look_back, all, &mut |id, labels, samples| {
                 left = left.and_then(|left| left.checked_sub(samples.len()));
                 if left.is_some() {
-                    seen.push((id, labels.clone(), samples.to_vec()));
+                    seen.push((id, labels.clone(), samples.floats.to_vec(), samples.histograms.to_vec()));
                 }
             });
             left?;
@@ -75,18 +75,17 @@ impl Window {
 }
 
 impl Source for Excerpt {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
-        for (id, labels, samples) in self.seen.get(matchers).into_iter().flatten() {
-            let start = samples.partition_point(|sample| sample.at <= after);
-            let end = start + samples[start..].partition_point(|sample| sample.at <= until);
-            if start < end {
-                visit(*id, labels, &samples[start..end]);
+        for (id, labels, floats, histograms) in self.seen.get(matchers).into_iter().flatten() {
+            let samples = Samples { floats, histograms, ..Samples::default() }.within(after, until);
+            if !samples.is_empty() {
+                visit(*id, labels, samples);
             }
         }
     }

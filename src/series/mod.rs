@@ -12,6 +12,9 @@
 mod checkpoint;
 mod codec;
 mod excerpt;
+#[cfg(test)]
+mod histogram_tests;
+mod histograms;
 mod page;
 mod portion;
 mod presence;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, TargetKey, Timestamp};
-use crate::promql::{Feed, Presence, Sample, Samples, SeriesId, Source};
+use crate::promql::{Feed, Presence, Samples, SeriesId, Source};
 use crate::series::Window;
 
 /// Some selectors, each with the series of one target that fit it, in the order of labels.
@@ -32,6 +32,7 @@ impl Window {
         let mut ids: Vec<(&Labels, SeriesId)> = target
             .current
             .iter()
+            .chain(&target.histograms)
             .chain(&target.reports)
             .chain(&target.ended)
             .filter_map(|id| Some((self.store.get(*id)?, *id)))
@@ -63,12 +64,12 @@ impl PortionView<'_> {
 }
 
 impl Source for PortionView<'_> {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
         self.window.visit(self.members(matchers), after, until, visit);
     }
@@ -89,6 +90,10 @@ impl Source for PortionView<'_> {
 
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence {
         self.window.presence(feed, window, at)
+    }
+
+    fn is_from_before(&self, series: SeriesId) -> bool {
+        self.window.is_from_before(series)
     }
 
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {

@@ -45,7 +45,8 @@ impl Window {
             Some((id, series)) => {
                 let is_there = series.live
                     && matches!(&*series.origin, Origin::Target(owner) if owner == key)
-                    || target.current.contains(&id);
+                    || target.current.contains(&id)
+                    || target.histograms.contains(&id);
                 (!is_there).then_some(series.last_seen)
             }
             // What nobody wants is not looked for on a page, so the page alone must do.

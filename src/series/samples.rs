@@ -9,9 +9,12 @@
 //! little or gauges that stand still, so a sample takes one to six bytes. Samples are read from the front of a block
 //! on, which is why a block is short and old ones are dropped from its front.
 
+use std::sync::Arc;
+
 use crate::model::Timestamp;
-use crate::promql::Sample;
-use crate::series::codec::{read_number, unzigzag, write_number, zigzag};
+use crate::promql::{Histogram, HistogramSample, Sample};
+use crate::series::codec::{Reader, Writer, read_number, unzigzag, write_number, zigzag};
+use crate::series::histograms::{Histograms, read_after, write_after};
 
 /// Samples of one block. Reading the newest few of a series reads at most so many.
 const BLOCK_SAMPLES: u32 = 120;
@@ -22,6 +25,8 @@ pub(super) struct Samples {
     /// Full blocks, the oldest first. Few series are kept so long that they have any.
     full: Vec<Block>,
     newest: Option<Block>,
+    /// Few series have any.
+    histograms: Option<Box<Histograms>>,
     /// The newest that was forgotten because of its age.
     forgotten_until: Option<Timestamp>,
 }
@@ -57,20 +62,33 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 impl Samples {
     pub(super) fn len(&self) -> usize {
-        self.blocks().map(|block| block.len as usize).sum()
+        let numbers: usize = self.blocks().map(|block| block.len as usize).sum();
+        numbers + self.histograms.as_ref().map_or(0, |histograms| histograms.len())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.newest.is_none()
+        self.newest.is_none() && self.histograms.is_none()
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.full.capacity() * size_of::<Block>()
             + self.blocks().map(|block| block.changes.capacity()).sum::<usize>()
+            + self.histograms.as_ref().map_or(0, |histograms| histograms.bytes())
     }
 
+    /// The last number.
     pub(super) fn last(&self) -> Option<Sample> {
         self.newest.as_ref().map(|block| block.last)
+    }
+
+    /// The last native histogram.
+    pub(super) fn last_histogram(&self) -> Option<&HistogramSample> {
+        self.histograms.as_ref().map(|histograms| histograms.last())
+    }
+
+    /// When the last of either kind was taken.
+    pub(super) fn last_at(&self) -> Option<Timestamp> {
+        self.last().map(|sample| sample.at).max(self.last_histogram().map(|histogram| histogram.at))
     }
 
     /// The newest that was forgotten because of its age.
@@ -88,6 +106,14 @@ impl Samples {
                 full.changes.shrink_to_fit();
                 self.full.push(full);
             }
+        }
+    }
+
+    /// Adds a native histogram, which must be later than the last.
+    pub(super) fn push_histogram(&mut self, histogram: HistogramSample) {
+        match &mut self.histograms {
+            Some(histograms) => histograms.push(histogram),
+            none => *none = Some(Box::new(Histograms::of(histogram))),
         }
     }
 
@@ -113,6 +139,23 @@ impl Samples {
         }
     }
 
+    /// Puts the native histograms in `(after, until]` behind what is in `into`.
+    pub(super) fn read_histograms(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        into: &mut Vec<HistogramSample>,
+    ) {
+        if let Some(histograms) = &self.histograms {
+            histograms.read(after, until, into);
+        }
+    }
+
+    /// The newest native histogram in `(after, until]`.
+    pub(super) fn latest_histogram(&self, after: Timestamp, until: Timestamp) -> Option<HistogramSample> {
+        self.histograms.as_ref()?.latest(after, until)
+    }
+
     /// The newest in `(after, until]`.
     pub(super) fn latest(&self, after: Timestamp, until: Timestamp) -> Option<Sample> {
         let newest = self.newest.as_ref()?.last;
@@ -134,6 +177,11 @@ impl Samples {
                 self.forgotten_until = Some(gone.at);
             }
         }
+        if let Some(histograms) = self.histograms.take_if(|histograms| histograms.first_at() <= until) {
+            let (left, gone) = histograms.forget(until);
+            self.histograms = left;
+            self.forgotten_until = self.forgotten_until.max(gone);
+        }
     }
 
     /// Takes back those at or after `from`: a clock that was set back has not been there yet.
@@ -142,10 +190,17 @@ impl Samples {
             let left: Vec<Sample> = block.iter().take_while(|sample| sample.at < from).collect();
             self.newest = Block::of_all(&left).or_else(|| self.full.pop());
         }
+        self.histograms = self.histograms.take().and_then(|histograms| histograms.take_back(from));
     }
 
     /// Forgets the oldest.
     pub(super) fn forget_first(&mut self) {
+        let number = self.blocks().next().map(|block| block.first.at);
+        let is_older = |histograms: &mut Box<Histograms>| number.is_none_or(|at| histograms.first_at() < at);
+        if let Some(histograms) = self.histograms.take_if(is_older) {
+            self.histograms = histograms.forget_first();
+            return;
+        }
         match self.oldest_mut() {
             Some(block) if block.len > 1 => drop(block.drop_first()),
             Some(_) => self.drop_oldest(),
@@ -170,6 +225,15 @@ impl Samples {
             }
             to.extend_from_slice(changes);
         }
+        let mut writer = Writer(std::mem::take(to));
+        writer.number(self.histograms.as_ref().map_or(0, |histograms| histograms.len()) as u64);
+        let mut before = Arc::new(Histogram::default());
+        for histogram in self.histograms.iter().flat_map(|histograms| histograms.iter()) {
+            writer.time(histogram.at);
+            write_after(&before, &histogram.value, &mut writer);
+            before = histogram.value;
+        }
+        *to = writer.0;
     }
 
     /// Reads what `write` wrote; `None` where it makes no sense.
@@ -182,6 +246,17 @@ impl Samples {
             }
             all.full.extend(all.newest.replace(block));
         }
+        let mut from = Reader { bytes, at: *at };
+        let mut before = Arc::new(Histogram::default());
+        for _ in 0..from.number()? {
+            let (at, value) = (from.time()?, Arc::new(read_after(&before, &mut from)?));
+            if all.last_histogram().is_some_and(|last| at <= last.at) {
+                return None;
+            }
+            before = value.clone();
+            all.push_histogram(HistogramSample { at, value });
+        }
+        *at = from.at;
         Some(all)
     }
 

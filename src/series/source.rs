@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, TargetKey, Timestamp};
-use crate::promql::{Feed, Origin, Presence, Sample, Samples, SeriesId, Source};
+use crate::promql::{Feed, Origin, Presence, Samples, SeriesId, Source};
 use crate::series::Window;
 use crate::series::selectors::may_be_on;
+use crate::series::target::Target;
 
 impl Window {
     /// Calls `visit` for each of the series `ids` that has samples in `(after, until]`.
@@ -14,20 +15,23 @@ impl Window {
         ids: &[SeriesId],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
-        let mut samples = Vec::new();
+        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
         for id in ids {
             let Some(series) = self.store.get(*id) else { continue };
-            samples.clear();
-            series.samples.read(after, until, &mut samples);
+            floats.clear();
+            histograms.clear();
+            series.samples.read(after, until, &mut floats);
+            series.samples.read_histograms(after, until, &mut histograms);
+            let samples = Samples { floats: &floats, histograms: &histograms, ..Samples::default() };
             if !samples.is_empty() {
-                visit(*id, &series.labels, &samples);
+                visit(*id, &series.labels, samples);
             }
         }
     }
 
-    /// As `visit`, with the newest sample alone.
+    /// As `visit`, with the newest number and the newest histogram alone.
     pub(super) fn visit_latest(
         &self,
         ids: &[SeriesId],
@@ -37,20 +41,24 @@ impl Window {
     ) {
         for id in ids {
             let Some(series) = self.store.get(*id) else { continue };
-            if let Some(newest) = series.samples.latest(after, until) {
-                visit(*id, &series.labels, Samples { floats: &[newest], ..Samples::default() });
+            let newest = series.samples.latest(after, until);
+            let histogram = series.samples.latest_histogram(after, until);
+            let (floats, histograms) = (newest.as_slice(), histogram.as_slice());
+            let samples = Samples { floats, histograms, ..Samples::default() };
+            if !samples.is_empty() {
+                visit(*id, &series.labels, samples);
             }
         }
     }
 }
 
 impl Source for Window {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
         self.with_members(matchers, &mut |members| self.visit(members, after, until, visit));
     }
@@ -78,6 +86,23 @@ impl Source for Window {
 
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence {
         self.presence_of(feed, window, at, 0)
+    }
+
+    fn is_from_before(&self, series: SeriesId) -> bool {
+        // Soon after the start everybody was asked.
+        if self.discovered_at.is_some() && self.awaited.is_empty() {
+            return false;
+        }
+        let is_old = |origin: &Origin| match origin {
+            Origin::Target(key) | Origin::Report(key) => {
+                self.targets.get(key).is_some_and(Target::is_from_before)
+            }
+            Origin::Rule(_) | Origin::Loaded => false,
+        };
+        let known = self.store.get(series);
+        known.is_some_and(|series| {
+            is_old(&series.origin) || series.feeds.iter().any(|feed| is_old(&feed.origin))
+        })
     }
 
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {

@@ -41,6 +41,18 @@ impl Series {
         Arc::ptr_eq(&self.origin, origin) || self.origin == *origin
     }
 
+    /// Forgets the samples that are too old at `now`, and of the rest the oldest, where they are more than `limit`.
+    /// Says how many went because of the limit.
+    pub(super) fn forget_old(&mut self, now: Timestamp, limit: usize) -> u64 {
+        self.samples.forget(now - self.look_back - self.interval);
+        let mut too_many = 0;
+        while limit.max(1) < self.samples.len() {
+            self.samples.forget_first();
+            too_many += 1;
+        }
+        too_many
+    }
+
     /// Whether the `window` before `at` lies in the time for which samples were kept. It does not for a while
     /// after rules want a series anew, or want it for longer.
     pub(super) fn was_kept(&self, window: Duration, at: Timestamp) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! In:   pages as the window takes them; or the bytes of an earlier process.
 //! Out:  bytes to append to a file, record by record; or the pages again, up to where a write was torn.
-//! Not:  no file. Native histograms are left out, as the window keeps none.
+//! Not:  no file.
 //!
 //! A record is its length and its CRC-32, four bytes each with the lowest first, and its content. The series of a page
 //! are written, deflated, where they are others than on the target's page before; else the values alone.
@@ -17,15 +17,15 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
 use crate::model::{Labels, TargetKey, Timestamp};
+use crate::promql::Histogram;
 use crate::series::codec::{Reader, Writer, unzigzag, zigzag};
+use crate::series::histograms::{read_after, write_after};
 use crate::series::target::Target;
-use crate::series::{Page, PageSamples, ScrapeReport, Window};
+use crate::series::{Page, PageHistogram, PageSamples, ScrapeReport, Window};
 
 /// More than this is not held for somebody who does not take it.
 const HELD_BYTES_MAX: usize = 64 << 20;
 const HEAD_BYTES: usize = 8;
-/// Whole numbers up to here are written as such.
-const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Records pages while somebody takes what it recorded.
 #[derive(Debug, Default)]
@@ -68,6 +68,8 @@ impl Tape {
             }
             Ok(samples) => self.write_samples(page, samples, &mut content),
         }
+        content.number(page.histograms.len() as u64);
+        page.histograms.iter().for_each(|histogram| write_histogram(histogram, &mut content));
         let length = u32::try_from(content.0.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(&checksum(&content.0));
@@ -93,7 +95,7 @@ impl Tape {
             self.written.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
         }
         to.number(samples.values.len() as u64);
-        samples.values.iter().for_each(|value| write_value(*value, to));
+        samples.values.iter().for_each(|value| to.value(*value));
         to.number(samples.times.len() as u64);
         for (place, at) in &samples.times {
             to.number(u64::from(*place));
@@ -181,13 +183,26 @@ fn read_page(from: &mut Reader<'_>, lists: &mut HashMap<TargetKey, (Labels, Arc<
                 lists.insert(target.clone(), read_lists(from)?);
             }
             let (identity, series) = lists.get(&target)?.clone();
-            let values = (0..from.number()?).map(|_| read_value(from)).collect::<Option<Vec<f64>>>()?;
+            let values = (0..from.number()?).map(|_| from.value()).collect::<Option<Vec<f64>>>()?;
             let time = |from: &mut Reader<'_>| Some((u32::try_from(from.number()?).ok()?, from.time()?));
             let times = (0..from.number()?).map(|_| time(from)).collect::<Option<Vec<_>>>()?;
             (identity, Ok(PageSamples { series, values, times }))
         }
     };
-    Some(Page { target, identity, at, interval, samples, histograms: Vec::new(), marks_own_times, report })
+    let histograms = (0..from.number()?).map(|_| read_histogram(from)).collect::<Option<Vec<_>>>()?;
+    Some(Page { target, identity, at, interval, samples, histograms, marks_own_times, report })
+}
+
+fn write_histogram(histogram: &PageHistogram, to: &mut Writer) {
+    to.labels(&histogram.labels);
+    to.maybe_time(histogram.at);
+    write_after(&Histogram::default(), &histogram.value, to);
+}
+
+fn read_histogram(from: &mut Reader<'_>) -> Option<PageHistogram> {
+    let (labels, at) = (from.labels()?, from.maybe_time()?);
+    let value = Arc::new(read_after(&Histogram::default(), from)?);
+    Some(PageHistogram { labels, at, value })
 }
 
 fn read_lists(from: &mut Reader<'_>) -> Option<(Labels, Arc<[Labels]>)> {
@@ -227,28 +242,6 @@ fn read_report(from: &mut Reader<'_>) -> Option<ScrapeReport> {
         remembered: from.number()?,
         clock_ahead_ms: from.number()?.checked_sub(1).map(unzigzag),
     })
-}
-
-/// A whole number in groups of seven bits, doubled; anything else as 1 and its eight bytes.
-fn write_value(value: f64, to: &mut Writer) {
-    let is_whole =
-        value.fract() == 0.0 && value.abs() < WHOLE_MAX && !(value == 0.0 && value.is_sign_negative());
-    if is_whole {
-        to.number(zigzag(value as i64) << 1);
-    } else {
-        to.number(1);
-        to.0.extend_from_slice(&value.to_le_bytes());
-    }
-}
-
-fn read_value(from: &mut Reader<'_>) -> Option<f64> {
-    let number = from.number()?;
-    if number & 1 == 0 {
-        return Some(unzigzag(number >> 1) as f64);
-    }
-    let bytes = from.bytes.get(from.at..from.at.checked_add(8)?)?;
-    from.at += 8;
-    Some(f64::from_le_bytes(bytes.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -43,8 +43,9 @@ pub(super) struct Target {
     is_restored: bool,
     /// When it left discovery.
     pub(super) left: Option<Timestamp>,
-    /// The kept series of its last page.
+    /// The kept series of its last page; those of native histograms apart.
     pub(super) current: Vec<SeriesId>,
+    pub(super) histograms: Vec<SeriesId>,
     /// The places on its last page of samples that are not kept.
     pub(super) holes: Vec<u32>,
     /// The series of its last page, where the next one may be taken in the same way if it has the same.
@@ -86,6 +87,7 @@ impl Target {
             is_restored: false,
             left: None,
             current: Vec::new(),
+            histograms: Vec::new(),
             holes: Vec::new(),
             page_series: None,
             ended: Vec::new(),
@@ -139,6 +141,11 @@ impl Target {
         self.is_restored = true;
         (self.health.tries, self.health.last_error) = (0, None);
         (self.page_turn, self.refused_since) = (None, None);
+    }
+
+    /// Whether all that is known of it is what was restored.
+    pub(super) fn is_from_before(&self) -> bool {
+        self.is_restored
     }
 
     /// Nobody was away since what was restored.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp, is_stale};
-use crate::promql::{Demand, Origin, Sample, SeriesId};
+use crate::promql::{Demand, HistogramSample, Origin, Sample, SeriesId};
 use crate::series::samples::Samples;
 use crate::series::selectors::{Selectors, WantedNames};
 use crate::series::stats::{Dropped, WindowLimits, WindowStats};
@@ -232,10 +232,11 @@ impl Window {
 
     /// Puts one sample to a series and forgets those that have grown too old.
     pub(super) fn put(&mut self, id: SeriesId, sample: Sample, writer: &Writer) {
-        let limit = self.limits.samples_per_series.max(1);
         let Some(series) = self.store.get_mut(id) else { return };
         match series.samples.last() {
-            Some(last) if sample.at < last.at => self.dropped.out_of_order += 1,
+            _ if series.samples.last_at().is_some_and(|last| sample.at < last) => {
+                self.dropped.out_of_order += 1;
+            }
             Some(last) if sample.at == last.at => {
                 if writer.replaces || is_stale(sample.value) {
                     series.samples.replace_last(sample.value);
@@ -245,11 +246,18 @@ impl Window {
             }
             _ => series.samples.push(sample),
         }
-        series.samples.forget(writer.at - series.look_back - series.interval);
-        while series.samples.len() > limit {
-            series.samples.forget_first();
-            self.dropped.samples_limit += 1;
+        self.dropped.samples_limit += series.forget_old(writer.at, self.limits.samples_per_series);
+    }
+
+    /// As `put`, for a native histogram.
+    pub(super) fn put_histogram(&mut self, id: SeriesId, histogram: HistogramSample, writer: &Writer) {
+        let Some(series) = self.store.get_mut(id) else { return };
+        if series.samples.last_at().is_none_or(|last| last < histogram.at) {
+            series.samples.push_histogram(histogram);
+        } else if series.samples.last_histogram() != Some(&histogram) {
+            self.dropped.out_of_order += 1;
         }
+        self.dropped.samples_limit += series.forget_old(writer.at, self.limits.samples_per_series);
     }
 
     /// Ends a write: new series find their places in the selectors, and now and then old ones go.
@@ -264,7 +272,7 @@ impl Window {
         self.swept_at = Some(at);
         self.targets.retain(|_, target| target.left.is_none_or(|left| at < left + LEFT_KEPT_FOR));
         let gone = self.store.remove_where(|series| {
-            series.samples.forget(at - series.look_back - series.interval);
+            series.forget_old(at, usize::MAX);
             !series.live && series.samples.is_empty() && series.last_seen + ENDED_KEPT_FOR < at
         });
         let store = &self.store;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::model::{METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
-use crate::promql::{Origin, Recorded, Sample, SeriesId};
-use crate::series::page::{Page, PageSample, PageSamples};
+use crate::model::{Labels, METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
+use crate::promql::{Histogram, HistogramSample, Origin, Recorded, Sample, SeriesId};
+use crate::series::page::{Page, PageHistogram, PageSample, PageSamples};
 use crate::series::window::{RecordingRule, Refused, Window, Writer};
 
 /// A page's own times may lie so far in the future, as in Prometheus (`scrape.maxAheadTime`).
@@ -21,6 +21,31 @@ struct Taken {
     refused: bool,
 }
 
+/// One measurement that is given to the window, with its final labels.
+struct Given {
+    labels: Labels,
+    at: Option<Timestamp>,
+    value: Measured,
+}
+
+enum Measured {
+    Number(f64),
+    Histogram(Arc<Histogram>),
+}
+
+impl From<PageSample> for Given {
+    fn from(sample: PageSample) -> Self {
+        Self { labels: sample.labels, at: sample.at, value: Measured::Number(sample.value) }
+    }
+}
+
+impl From<PageHistogram> for Given {
+    fn from(histogram: PageHistogram) -> Self {
+        let PageHistogram { labels, at, value } = histogram;
+        Self { labels, at, value: Measured::Histogram(value) }
+    }
+}
+
 impl Window {
     /// Takes a scrape, good or failed. A series that was on the target's last page and is not on this one gets a
     /// staleness marker; so does every one where the scrape failed. The report series (`up`, …) are written too.
@@ -28,9 +53,7 @@ impl Window {
     /// `scrape_series_added` counts only series that some rule wants, as no other is looked at.
     pub fn ingest(&mut self, page: Page) {
         self.tape.get_mut().unwrap_or_else(PoisonError::into_inner).record(&page);
-        // Native histograms are not kept yet.
-        let Page { target: key, identity, at, interval, samples, histograms: _, marks_own_times, report } =
-            page;
+        let Page { target: key, identity, at, interval, samples, histograms, marks_own_times, report } = page;
         let error = samples.as_ref().err().cloned();
         self.awaited.remove(&key);
         self.follow_a_clock_set_back(&key, at);
@@ -39,13 +62,16 @@ impl Window {
         let target = self.target(&key);
         let (origin, previous_turn) = (target.origin.clone(), target.page_turn.replace(turn));
         let writer = Writer { previous_turn, marks_own_times, ..Writer::new(origin, interval, at) };
-        let added = match samples {
-            Ok(samples) if target.had_these(&samples) => {
+        let had_histograms = std::mem::take(&mut target.histograms);
+        let taken = self.take_samples(histograms.into_iter().map(Given::from), &had_histograms, &writer);
+        let mut added = taken.added;
+        match samples {
+            Ok(samples) if self.target(&key).had_these(&samples) => {
                 self.take_the_same(&key, &samples.values, &writer);
-                0
             }
-            samples => self.take_others(&key, samples.ok(), &writer),
-        };
+            samples => added += self.take_others(&key, samples.ok(), &writer),
+        }
+        self.note_histograms(&key, had_histograms, taken, &writer);
         let is_good = error.is_none();
         let state = self.target(&key);
         state.tried(at, interval, error);
@@ -53,9 +79,26 @@ impl Window {
             state.health.identity = identity;
         }
         state.health.report = report;
-        state.health.kept = state.current.len();
+        state.health.kept = state.current.len() + state.histograms.len();
         self.report(&key, is_good, added, &writer);
         self.finish_write(at);
+    }
+
+    /// Notes which native histograms the target's page has. What became a number is no end, so numbers come before.
+    fn note_histograms(&mut self, key: &TargetKey, before: Vec<SeriesId>, taken: Taken, writer: &Writer) {
+        let ended = self.mark_stale(&before, writer);
+        let turn = self.turn;
+        let target = self.target(key);
+        if taken.current != before {
+            target.shape = turn;
+        }
+        target.histograms = taken.current;
+        target.ended.extend(ended);
+        if taken.refused {
+            target.refused_since.get_or_insert(writer.at);
+            // It may find room on the next page.
+            target.page_series = None;
+        }
     }
 
     /// Takes a page that has the series of the one before, in its order.
@@ -79,7 +122,7 @@ impl Window {
     fn take_others(&mut self, key: &TargetKey, samples: Option<PageSamples>, writer: &Writer) -> u64 {
         let before = std::mem::take(&mut self.target(key).current);
         let samples = samples.unwrap_or_default();
-        let taken = self.take_samples(samples.iter(), &before, writer);
+        let taken = self.take_samples(samples.iter().map(Given::from), &before, writer);
         let ended = self.mark_stale(&before, writer);
         let (turn, at) = (self.turn, writer.at);
         let target = self.target(key);
@@ -110,8 +153,12 @@ impl Window {
         let writer = Writer::new(origin, page.interval, page.at);
         let before = std::mem::take(&mut self.target(key).reports);
         let wanted = figures.into_iter().filter(|(name, _)| self.wants(name));
-        let sample = |(name, value)| PageSample { labels: identity.with(METRIC_NAME, name), at: None, value };
-        let samples: Vec<PageSample> = wanted.map(sample).collect();
+        let sample = |(name, value)| Given {
+            labels: identity.with(METRIC_NAME, name),
+            at: None,
+            value: Measured::Number(value),
+        };
+        let samples: Vec<Given> = wanted.map(sample).collect();
         self.turn += 1;
         let taken = self.take_samples(samples.into_iter(), &before, &writer);
         self.mark_stale(&before, &writer);
@@ -130,7 +177,8 @@ impl Window {
         if target.health.last_try.is_none_or(|last| last <= at) {
             return;
         }
-        let series: Vec<SeriesId> = target.current.iter().chain(&target.reports).copied().collect();
+        let scraped = target.current.iter().chain(&target.histograms);
+        let series: Vec<SeriesId> = scraped.chain(&target.reports).copied().collect();
         for id in series {
             if let Some(series) = self.store.get_mut(id) {
                 series.samples.take_back(at);
@@ -181,11 +229,12 @@ impl Window {
         let Some(state) = self.targets.get_mut(target).filter(|state| state.left.is_none()) else { return };
         state.leave(at);
         let interval = state.health.interval;
-        let (current, reports) = (std::mem::take(&mut state.current), std::mem::take(&mut state.reports));
+        let [current, histograms, reports] =
+            [&mut state.current, &mut state.histograms, &mut state.reports].map(std::mem::take);
         (state.page_series, state.holes, state.ended) = (None, Vec::new(), Vec::new());
         let (origin, report_origin) = (state.origin.clone(), state.report_origin.clone());
         self.turn += 1;
-        for (origin, series) in [(origin, current), (report_origin, reports)] {
+        for (origin, series) in [(origin.clone(), current), (origin, histograms), (report_origin, reports)] {
             self.mark_stale(&series, &Writer::new(origin, interval, at));
         }
         self.finish_write(at);
@@ -193,7 +242,7 @@ impl Window {
 
     fn take_samples(
         &mut self,
-        samples: impl Iterator<Item = PageSample>,
+        samples: impl Iterator<Item = Given>,
         before: &[SeriesId],
         writer: &Writer,
     ) -> Taken {
@@ -218,7 +267,7 @@ impl Window {
                 taken.added += u64::from(!was_live);
             } else {
                 taken.holes.push(place);
-                if self.store.get(id).and_then(|s| s.samples.last()).is_some_and(|last| at <= last.at) {
+                if self.store.get(id).and_then(|s| s.samples.last_at()).is_some_and(|last| at <= last) {
                     self.dropped.duplicate += 1;
                     continue;
                 }
@@ -227,7 +276,10 @@ impl Window {
                 self.dropped.too_new += 1;
                 continue;
             }
-            self.put(id, Sample { at, value: sample.value }, writer);
+            match sample.value {
+                Measured::Number(value) => self.put(id, Sample { at, value }, writer),
+                Measured::Histogram(value) => self.put_histogram(id, HistogramSample { at, value }, writer),
+            }
         }
         taken
     }

@@ -23,9 +23,7 @@ enum Relabelled {
 pub(super) fn jobs(raw: Vec<RawJob>, global: &Global, cx: &Context<'_>) -> Vec<Job> {
     let mut names = BTreeSet::new();
     let mut jobs = Vec::new();
-    warn_of_native(global.raw.as_ref().and_then(|global| global.scrape_native_histograms.as_ref()), cx);
     for raw in raw {
-        warn_of_native(raw.scrape_native_histograms.as_ref(), cx);
         if let Some(name) = &raw.job_name
             && !names.insert(name.value.clone())
         {
@@ -156,14 +154,6 @@ fn times(raw: &RawJob, global: &Global, cx: &Context<'_>) -> (Duration, Duration
         return (interval, inherited);
     }
     (interval, length)
-}
-
-fn warn_of_native(native: Option<&At<bool>>, cx: &Context<'_>) {
-    if let Some(set) = native.filter(|set| set.value) {
-        let wrong = Wrong::new("native histograms are read, but not kept yet");
-        let hint = "set `always_scrape_classic_histograms` where rules need the classic series";
-        cx.reader.warning(&set.at, wrong.hint(hint));
-    }
 }
 
 fn histograms(raw: &RawJob, global: Option<&RawGlobal>) -> HistogramParts {

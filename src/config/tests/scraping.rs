@@ -239,12 +239,6 @@ fn formats_are_asked_for_as_the_job_or_else_global_says() {
     assert_eq!(config.jobs[0].fallback_protocol, Some(Protocol::PrometheusProto));
     assert!(config.jobs[0].track_timestamps_staleness);
     bad(
-        "global: {scrape_native_histograms: true}\nscrape_configs:\n  - {job_name: j, scrape_native_histograms: true}\n",
-        "1:36: warning: native histograms are read, but not kept yet (hint: set `always_scrape_classic_histograms` \
-         where rules need the classic series)\n3:45: warning: native histograms are read, but not kept yet (hint: set \
-         `always_scrape_classic_histograms` where rules need the classic series)",
-    );
-    bad(
         "scrape_configs:\n  - job_name: j\n    scrape_protocols: [PrometheusText0.0.5, PrometheusProto, PrometheusProto]\n",
         "3:24: `PrometheusText0.0.5` is not a scrape protocol (hint: did you mean `PrometheusText0.0.4`?)\n\
          3:62: the protocol is there twice",

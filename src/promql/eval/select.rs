@@ -80,7 +80,7 @@ impl Evaluation<'_> {
             let mut all = Vec::new();
             let (after, until) = (moment.from - around.back, moment.to + around.ahead);
             self.source.select_samples(matchers, after, until, &mut |id, labels, samples| {
-                if self.read(samples.floats.len() + samples.histograms.len()) {
+                if self.read(samples.len()) {
                     all.push(KeptSeries {
                         id,
                         labels: labels.clone(),

@@ -16,7 +16,7 @@ use crate::promql::eval::binary::Sieve;
 use crate::promql::eval::evaluation::{Evaluation, Moment};
 use crate::promql::tree::ast::Expr;
 use crate::promql::value::{EvalError, Operand, Point};
-use crate::promql::{Demand, Feed, Presence, Sample, Samples, SeriesId, Source};
+use crate::promql::{Demand, Feed, Presence, Samples, SeriesId, Source};
 
 /// The parts that several expressions have in common.
 #[derive(Debug, Default)]
@@ -100,16 +100,6 @@ pub struct Together<'a> {
 }
 
 impl Source for Together<'_> {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        after: Timestamp,
-        until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
-    ) {
-        self.source.select(matchers, after, until, visit);
-    }
-
     fn select_samples(
         &self,
         matchers: &[Matcher],
@@ -136,6 +126,10 @@ impl Source for Together<'_> {
 
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence {
         self.source.presence(feed, window, at)
+    }
+
+    fn is_from_before(&self, series: SeriesId) -> bool {
+        self.source.is_from_before(series)
     }
 
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {

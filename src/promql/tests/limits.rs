@@ -9,15 +9,15 @@ use crate::promql::*;
 pub(super) struct Counting(pub(super) Loaded, pub(super) std::cell::Cell<usize>);
 
 impl Source for Counting {
-    fn select(
+    fn select_samples(
         &self,
         matchers: &[crate::model::Matcher],
         after: Timestamp,
         until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
+        visit: &mut dyn FnMut(SeriesId, &Labels, Samples<'_>),
     ) {
         self.1.set(self.1.get() + 1);
-        self.0.select(matchers, after, until, visit);
+        self.0.select_samples(matchers, after, until, visit);
     }
 
     fn feeds(&self, series: SeriesId) -> Vec<Feed> {

@@ -214,16 +214,6 @@ struct Seen<'a> {
 }
 
 impl Source for Seen<'_> {
-    fn select(
-        &self,
-        matchers: &[Matcher],
-        after: Timestamp,
-        until: Timestamp,
-        visit: &mut dyn FnMut(SeriesId, &Labels, &[Sample]),
-    ) {
-        self.world.select(matchers, after, until.min(self.until), visit);
-    }
-
     fn select_samples(
         &self,
         matchers: &[Matcher],
