@@ -446,6 +446,12 @@ impl Evaluation<'_> {
         self.rule.absences.iter().any(|asked| self.source.is_awaiting(&asked.matchers))
     }
 
+    /// Whether what an element gives is of before a restart, so that its alert neither begins nor goes on by it: the
+    /// last that was measured before a kill may not be among it.
+    fn is_old(&self, element: &Element) -> bool {
+        element.feeds.iter().any(|series| self.source.is_from_before(*series))
+    }
+
     /// What was seen of an alert. A series that is not to be had matters only where the alert would otherwise
     /// fall or recover.
     fn see(
@@ -455,6 +461,9 @@ impl Evaluation<'_> {
         element: Option<&Element>,
         is_answered: bool,
     ) -> Seen {
+        if element.is_some_and(|element| self.is_old(element)) {
+            return Seen::Warming;
+        }
         let value = element.map(|element| element.value);
         let ladder = &self.watch.ladder;
         let whole = Seen::Measured { value, whole: true };

@@ -151,6 +151,20 @@ fn customers_may_read_one_annotation_while_the_alert_is_there() {
 }
 
 #[test]
+fn what_was_measured_before_a_restart_begins_no_alert() {
+    let mut house = House::new(CPU, "cpu{i=\"a\"} 90x2 60 90x4 60");
+    house.world.is_old = true;
+    assert!(house.moves(0, 30).is_empty(), "a value that may be over by now");
+    house.world.is_old = false;
+    assert!(house.moves(45, 45).is_empty(), "it was");
+    assert_eq!(house.moves(60, 60), ["60 ->pending: above 75"]);
+    house.world.is_old = true;
+    assert!(house.moves(75, 105).is_empty(), "`for` has passed, and nobody has looked");
+    house.world.is_old = false;
+    assert_eq!(house.moves(120, 120), ["120 pending>firing: above 85 for 30s"]);
+}
+
+#[test]
 fn a_quiet_element_is_read_and_makes_no_row() {
     let mut house = House::new(CPU, "cpu{i=\"a\"} 60 61");
     let outcome = house.turn(15);
