@@ -39,6 +39,6 @@ pub use tree::locality::Locality;
 pub use tree::operators::{AggregateOp, BinaryOp};
 pub use tree::shape::Threshold;
 pub use value::{
-    Amount, CUSTOM_SCHEMA, Element, EvalError, Histogram, Item, LOOK_BACK, Names, Note, NoteKind, Options,
-    Reset, Track, Value,
+    Amount, Bucket, CUSTOM_SCHEMA, Element, EvalError, Histogram, Item, LOOK_BACK, Names, Note, NoteKind,
+    Options, Reset, Track, Value,
 };

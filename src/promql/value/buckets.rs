@@ -4,10 +4,13 @@ use crate::promql::value::{CUSTOM_SCHEMA, Histogram};
 
 /// A bucket with its bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::promql) struct Bucket {
-    pub(in crate::promql) lower: f64,
-    pub(in crate::promql) upper: f64,
-    pub(in crate::promql) count: f64,
+pub struct Bucket {
+    /// What lies above it, or is it, is counted.
+    pub lower: f64,
+    /// What lies below it, or is it, is counted.
+    pub upper: f64,
+    /// How many observations there are.
+    pub count: f64,
 }
 
 /// The upper bound of bucket `index` in an exponential schema.
@@ -45,8 +48,16 @@ impl Histogram {
         Bucket { lower: -self.zero_threshold, upper: self.zero_threshold, count: self.zero_count }
     }
 
+    /// Whether a value that is the lower or the upper bound of `bucket` is counted in it.
+    pub fn takes_bounds(&self, bucket: &Bucket) -> (bool, bool) {
+        match self.is_custom() {
+            true => (false, true),
+            false => (bucket.lower < 0.0, 0.0 < bucket.upper),
+        }
+    }
+
     /// All buckets in the order of their bounds, as they are.
-    pub(in crate::promql) fn own_buckets(&self) -> impl DoubleEndedIterator<Item = Bucket> {
+    pub fn own_buckets(&self) -> impl DoubleEndedIterator<Item = Bucket> {
         let zero = (!self.is_custom() && 0.0 < self.zero_count).then(|| self.zero_bucket());
         self.negatives().rev().chain(zero).chain(self.positives())
     }

@@ -192,11 +192,8 @@ impl Display for Histogram {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{{count:{}, sum:{}", short(self.count), short(self.sum))?;
         for bucket in self.own_buckets().filter(|bucket| bucket.count != 0.0) {
-            let (open, close) = match (bucket.lower < 0.0, 0.0 < bucket.upper) {
-                (true, true) if !self.is_custom() => ('[', ']'),
-                (true, false) if !self.is_custom() => ('[', ')'),
-                _ => ('(', ']'),
-            };
+            let (takes_lower, takes_upper) = self.takes_bounds(&bucket);
+            let (open, close) = (if takes_lower { '[' } else { '(' }, if takes_upper { ']' } else { ')' });
             let (lower, upper) = (short(bucket.lower), short(bucket.upper));
             write!(f, ", {open}{lower},{upper}{close}:{}", short(bucket.count))?;
         }

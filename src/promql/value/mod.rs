@@ -13,10 +13,11 @@ use std::time::Duration;
 use crate::model::{Labels, Span, Timestamp};
 use crate::promql::SeriesId;
 
+pub use buckets::Bucket;
 pub use histogram::{CUSTOM_SCHEMA, Histogram, Reset};
 pub use note::{Note, NoteKind};
 
-pub(super) use buckets::{Bucket, midpoint};
+pub(super) use buckets::midpoint;
 pub(super) use histogram::{Merged, short};
 pub(super) use layout::Incompatible;
 pub(super) use note::{Notes, for_metric};

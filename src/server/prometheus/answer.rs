@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 
 use crate::model::{Labels, Timestamp, format_value};
 use crate::promql::{
-    Amount, EvalError, Expr, Note, NoteKind, Options, Source, Track, Value, evaluate_within,
+    Amount, Bucket, EvalError, Expr, Histogram, Note, NoteKind, Options, Source, Track, Value,
+    evaluate_within,
 };
 
 /// What an answer says beside its data.
@@ -103,11 +104,30 @@ fn amount_name(amount: &Amount, several: bool) -> &'static str {
 fn point(at: Timestamp, amount: &Amount) -> Json {
     match amount {
         Amount::Float(value) => json!([time(at), format_value(*value)]),
-        // No page that we read has any yet, so that their buckets have no form here.
-        Amount::Histogram(histogram) => {
-            json!([time(at), { "count": format_value(histogram.count), "sum": format_value(histogram.sum) }])
-        }
+        Amount::Histogram(histogram) => json!([time(at), buckets(histogram)]),
     }
+}
+
+/// A native histogram as in Prometheus's API: of each bucket with something in it which bounds it takes in, both bounds,
+/// and its count.
+fn buckets(histogram: &Histogram) -> Json {
+    let write = |bucket: Bucket| {
+        let rule = match histogram.takes_bounds(&bucket) {
+            (false, true) => 0,
+            (true, false) => 1,
+            (false, false) => 2,
+            (true, true) => 3,
+        };
+        let [lower, upper, count] = [bucket.lower, bucket.upper, bucket.count].map(format_value);
+        json!([rule, lower, upper, count])
+    };
+    let buckets: Vec<Json> =
+        histogram.own_buckets().filter(|bucket| bucket.count != 0.0).map(write).collect();
+    let mut written = json!({ "count": format_value(histogram.count), "sum": format_value(histogram.sum) });
+    if !buckets.is_empty() {
+        written["buckets"] = Json::Array(buckets);
+    }
+    written
 }
 
 /// Seconds since 1970.
@@ -150,6 +170,25 @@ mod tests {
             {"metric": {"__name__": "a", "x": "1"}, "values": [[0, "1"], [1.5, "2.5"]]}]}),
         );
         check("nothing", &json!({"resultType": "vector", "result": []}));
+    }
+
+    #[test]
+    fn a_native_histogram_has_its_buckets() {
+        let text = "h {{schema:0 count:9 sum:7.5 z_bucket:2 z_bucket_w:0.001 buckets:[1 0 4] n_buckets:[2]}}";
+        let loaded = Loaded::from_text(text, Duration::from_secs(1)).unwrap();
+        let answer = |text| instant(text, &parse(text).unwrap(), &loaded, Timestamp::from_secs(0)).unwrap();
+        let buckets = json!([
+            [1, "-1", "-0.5", "2"],
+            [3, "-0.001", "0.001", "2"],
+            [0, "0.5", "1", "1"],
+            [0, "2", "4", "4"]
+        ]);
+        assert_eq!(
+            answer("h")["data"]["result"],
+            json!([{"metric": {"__name__": "h"}, "histogram": [0, {"count": "9", "sum": "7.5", "buckets": buckets}]}])
+        );
+        let empty = answer("h - h");
+        assert_eq!(empty["data"]["result"][0]["histogram"], json!([0, {"count": "0", "sum": "0"}]));
     }
 
     #[test]
