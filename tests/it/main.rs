@@ -12,6 +12,7 @@ mod discovery;
 mod disk;
 mod docs;
 mod mutated;
+mod native;
 mod query;
 mod readers;
 mod real;

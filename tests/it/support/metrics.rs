@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_ENCODING;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::Compression;
@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 pub enum Answer {
     /// These bytes, as a page.
     Page(Vec<u8>),
+    /// These bytes, as a page of this `Content-Type`.
+    Typed(&'static str, Vec<u8>),
     /// This status, and nothing else.
     Status(u16),
     /// A page that never ends.
@@ -76,6 +78,7 @@ impl Answer {
     fn respond(self) -> Response {
         match self {
             Self::Page(page) => page.into_response(),
+            Self::Typed(kind, page) => ([(CONTENT_TYPE, kind)], page).into_response(),
             Self::Status(status) => {
                 StatusCode::from_u16(status).expect("tests name real statuses").into_response()
             }
