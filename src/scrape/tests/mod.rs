@@ -13,6 +13,7 @@ mod rig;
 mod scraper;
 mod server;
 mod tls;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,14 +8,14 @@ use crate::scrape::page::{Demanded, Read, read_page};
 use crate::scrape::{Format, HistogramParts, ScrapeError, Wants};
 
 /// A target whose pages are read one after another.
-struct Reads {
+pub(super) struct Reads {
     target: Target,
     memory: Memory,
     demand: u64,
 }
 
 impl Reads {
-    fn of(job: Job) -> Self {
+    pub(super) fn of(job: Job) -> Self {
         Self { target: target(job), memory: Memory::default(), demand: 0 }
     }
 
@@ -23,19 +23,24 @@ impl Reads {
         self.page_as(Format::Text, body.as_bytes(), wants)
     }
 
-    fn page_as(&mut self, format: Format, body: &[u8], wants: &dyn Wants) -> Result<Read, ScrapeError> {
+    pub(super) fn page_as(
+        &mut self,
+        format: Format,
+        body: &[u8],
+        wants: &dyn Wants,
+    ) -> Result<Read, ScrapeError> {
         let demanded = Demanded { number: self.demand, wants };
         let (read, outcome) = read_page(body, format, &self.target, demanded, &mut self.memory);
         outcome.map(|()| read)
     }
 }
 
-fn all(_: &str) -> bool {
+pub(super) fn all(_: &str) -> bool {
     true
 }
 
 /// The samples as `labels value[ @ms]`, without the target's own labels where they are as always.
-fn shown(read: &Read) -> Vec<String> {
+pub(super) fn shown(read: &Read) -> Vec<String> {
     let show = |sample: crate::series::PageSample| {
         let labels = sample.labels.filtered(|name| name != "job" && name != "instance");
         let at = sample.at.map(|at| format!(" @{}", at.as_millis())).unwrap_or_default();
