@@ -1,6 +1,5 @@
 //! A native histogram from a target's page to a firing alert, with the same figures as in the real Prometheus.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use crate::support::client;
 use crate::support::command::write;
 use crate::support::daemon::Daemon;
 use crate::support::metrics::{Answer, Target};
-use crate::support::process::{Program, free_port};
+use crate::support::process::Program;
 
 fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -96,17 +95,12 @@ async fn a_native_histogram_is_that_of_prometheus_and_rules_watch_it() {
     let ours = format!("global: {{scrape_native_histograms: true}}\nrule_files: [rules.yml]\n{jobs}");
     let daemon = Daemon::start(&write(folder.path(), "fogsignal.yml", &ours)).await;
 
-    let address = format!("127.0.0.1:{}", free_port());
     let config = write(folder.path(), "prometheus.yml", &jobs);
-    let mut command = Command::new("prometheus");
-    command.arg(format!("--config.file={}", config.display()));
-    command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
-    command.args(["--enable-feature=native-histograms", "--log.level=error"]);
-    command.arg(format!("--web.listen-address={address}"));
-    let _program = Program::start("prometheus", &mut command);
+    let data = folder.path().join("data");
+    let (_program, theirs) = Program::prometheus(&config, &data, &["--enable-feature=native-histograms"]);
 
     let found = wait_for_histogram(&daemon.url("")).await;
-    assert_eq!(found, wait_for_histogram(&format!("http://{address}")).await);
+    assert_eq!(found, wait_for_histogram(&theirs).await);
     assert_eq!(found.1["buckets"][0], json!([1, "-1.189207115003", "-1.090507732665", "2.000000000000"]));
     daemon.wait_for_alert("firing", Duration::from_secs(10)).await;
 }

@@ -1,6 +1,5 @@
 //! Who is scraped and how that goes: the same as the real Prometheus says of the same configuration, and a table of it.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -51,14 +50,9 @@ fn comparable(answer: &Value) -> Value {
 
 /// What the real one says of `config` once every target was scraped.
 async fn prometheus(folder: &std::path::Path, config: &std::path::Path, path: &[&str]) -> Vec<Value> {
-    let address = format!("127.0.0.1:{}", free_port());
-    let mut command = Command::new("prometheus");
-    command.arg(format!("--config.file={}", config.display()));
-    command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
-    command.arg("--log.level=error").arg(format!("--web.listen-address={address}"));
-    let program = Program::start("prometheus", &mut command);
+    let (program, url) = Program::prometheus(config, &folder.join("data"), &[]);
     let get = async |path: &str| {
-        let answer = client().get(format!("http://{address}{path}")).send().await.ok()?;
+        let answer = client().get(format!("{url}{path}")).send().await.ok()?;
         serde_json::from_str::<Value>(&answer.text().await.ok()?).ok()
     };
     let mut pause = tokio::time::interval(Duration::from_millis(50));

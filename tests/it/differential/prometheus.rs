@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::series::Series;
 use super::{Question, Rows};
-use crate::support::process::{Program, free_port, run};
+use crate::support::process::{Program, run};
 
 /// A running Prometheus; its folder goes with it.
 pub struct Prometheus {
@@ -31,14 +31,8 @@ impl Prometheus {
             .args(["tsdb", "create-blocks-from", "openmetrics"])
             .arg(&page)
             .arg(&data));
-        let address = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new("prometheus");
-        command.arg(format!("--config.file={}", config.display()));
-        command.arg(format!("--storage.tsdb.path={}", data.display()));
-        command.args(["--storage.tsdb.retention.time=100y", "--log.level=error"]);
-        command.arg(format!("--web.listen-address={address}"));
-        let program = Program::start("prometheus", &mut command);
-        let (client, url) = (crate::support::client(), format!("http://{address}"));
+        let (program, url) = Program::prometheus(&config, &data, &["--storage.tsdb.retention.time=100y"]);
+        let client = crate::support::client();
         let mut pause = tokio::time::interval(Duration::from_millis(50));
         for _ in 0..400 {
             pause.tick().await;

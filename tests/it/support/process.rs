@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,6 +27,16 @@ impl Program {
         keep(child.stdout.take().expect("stdout is piped"), said.clone());
         keep(child.stderr.take().expect("stderr is piped"), said.clone());
         Self { name: name.to_owned(), child, said }
+    }
+
+    /// Starts the real Prometheus with this configuration, and says where it listens: `http://…`.
+    pub fn prometheus(config: &Path, data: &Path, more: &[&str]) -> (Self, String) {
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new("prometheus");
+        command.arg(format!("--config.file={}", config.display()));
+        command.arg(format!("--storage.tsdb.path={}", data.display()));
+        command.arg(format!("--web.listen-address={address}")).arg("--log.level=error").args(more);
+        (Self::start("prometheus", &mut command), format!("http://{address}"))
     }
 
     /// Everything that it said so far.
