@@ -298,7 +298,7 @@ mod tests {
         );
         check(
             "{{schema:-53 custom_values:[1] buckets:[1 2]}}",
-            &["{count:0, sum:0, (-Inf,1]:1, (1,+Inf]:2}"],
+            &["{count:0, sum:0, [-Inf,1]:1, (1,+Inf]:2}"],
         );
         for bad in
             ["{{", "{{count}}", "{{count:a}}", "{{x:1}}", "{{}}y", "{{}}+1x3", "{{}}x", "{{buckets:[a]}}"]

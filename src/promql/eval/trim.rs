@@ -69,7 +69,7 @@ fn part(bucket: Bucket, keep: Keep, at: f64, evenly: bool) -> (f64, f64) {
 
 /// A bucket with two ends, which may lie across the value.
 fn across(bucket: Bucket, keep: Keep, at: f64, evenly: bool) -> (f64, f64) {
-    let Bucket { lower, upper, count } = bucket;
+    let Bucket { lower, upper, count, .. } = bucket;
     let at = at.max(lower).min(upper);
     let below = if lower == upper {
         f64::from(u8::from(lower < at))
@@ -92,7 +92,7 @@ fn across(bucket: Bucket, keep: Keep, at: f64, evenly: bool) -> (f64, f64) {
 /// A bucket without an end on one side, which the value lies in. How it is filled is not known: what lies below its
 /// upper bound counts as positive where it can, else nothing is kept of it but where all of it may have been.
 fn endless(bucket: Bucket, keep: Keep, at: f64) -> (f64, f64) {
-    let Bucket { lower, upper, count } = bucket;
+    let Bucket { lower, upper, count, .. } = bucket;
     match (keep, lower == f64::NEG_INFINITY, upper == f64::INFINITY) {
         (Keep::Below, true, false) if 0.0 < at && 0.0 < upper => (count * at / upper, at / 2.0),
         (Keep::Below, true, false) if upper <= 0.0 => (count, at),

@@ -5,10 +5,14 @@ use crate::promql::value::{CUSTOM_SCHEMA, Histogram};
 /// A bucket with its bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    /// What lies above it, or is it, is counted.
+    /// Where it begins.
     pub lower: f64,
-    /// What lies below it, or is it, is counted.
+    /// Whether an observation of just that is in it.
+    pub takes_lower: bool,
+    /// Where it ends.
     pub upper: f64,
+    /// Whether an observation of just that is in it.
+    pub takes_upper: bool,
     /// How many observations there are.
     pub count: f64,
 }
@@ -24,11 +28,12 @@ impl Histogram {
     fn positive_bucket(&self, index: i32, count: f64) -> Bucket {
         if self.schema != CUSTOM_SCHEMA {
             let (lower, upper) = (bound(self.schema, index.saturating_sub(1)), bound(self.schema, index));
-            return Bucket { lower, upper, count };
+            return Bucket { lower, takes_lower: false, upper, takes_upper: true, count };
         }
         let at = |index: i32| usize::try_from(index).ok().and_then(|index| self.bounds.get(index)).copied();
         let lower = at(index.saturating_sub(1)).unwrap_or(f64::NEG_INFINITY);
-        Bucket { lower, upper: at(index).unwrap_or(f64::INFINITY), count }
+        let upper = at(index).unwrap_or(f64::INFINITY);
+        Bucket { lower, takes_lower: index == 0, upper, takes_upper: true, count }
     }
 
     /// The buckets above zero, in the order of their bounds.
@@ -39,21 +44,15 @@ impl Histogram {
     /// The buckets below zero, away from zero.
     pub(in crate::promql) fn negatives(&self) -> impl DoubleEndedIterator<Item = Bucket> {
         self.negative.iter().map(|(index, count)| {
-            let Bucket { lower, upper, count } = self.positive_bucket(*index, *count);
-            Bucket { lower: -upper, upper: -lower, count }
+            let Bucket { lower, takes_lower, upper, takes_upper, count } =
+                self.positive_bucket(*index, *count);
+            Bucket { lower: -upper, takes_lower: takes_upper, upper: -lower, takes_upper: takes_lower, count }
         })
     }
 
     pub(in crate::promql) fn zero_bucket(&self) -> Bucket {
-        Bucket { lower: -self.zero_threshold, upper: self.zero_threshold, count: self.zero_count }
-    }
-
-    /// Whether a value that is the lower or the upper bound of `bucket` is counted in it.
-    pub fn takes_bounds(&self, bucket: &Bucket) -> (bool, bool) {
-        match self.is_custom() {
-            true => (false, true),
-            false => (bucket.lower < 0.0, 0.0 < bucket.upper),
-        }
+        let (lower, upper) = (-self.zero_threshold, self.zero_threshold);
+        Bucket { lower, takes_lower: true, upper, takes_upper: true, count: self.zero_count }
     }
 
     /// All buckets in the order of their bounds, as they are.

@@ -192,8 +192,8 @@ impl Display for Histogram {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{{count:{}, sum:{}", short(self.count), short(self.sum))?;
         for bucket in self.own_buckets().filter(|bucket| bucket.count != 0.0) {
-            let (takes_lower, takes_upper) = self.takes_bounds(&bucket);
-            let (open, close) = (if takes_lower { '[' } else { '(' }, if takes_upper { ']' } else { ')' });
+            let open = if bucket.takes_lower { '[' } else { '(' };
+            let close = if bucket.takes_upper { ']' } else { ')' };
             let (lower, upper) = (short(bucket.lower), short(bucket.upper));
             write!(f, ", {open}{lower},{upper}{close}:{}", short(bucket.count))?;
         }
@@ -226,12 +226,14 @@ mod tests {
             all.to_string(),
             "{count:20, sum:20, [-2,-1):2, [-1,-0.5):1, [-0.001,0.001]:2, (0.5,1]:1, (2,4]:2}"
         );
+        let narrow = Histogram { zero_count: 2.0, ..histogram(2.0, &[]) };
+        assert_eq!(narrow.to_string(), "{count:2, sum:2, [-0,0]:2}");
         let custom = Histogram {
             schema: CUSTOM_SCHEMA,
             bounds: vec![-5.0, 5.0],
             ..histogram(2.0, &[(0, 1.0), (2, 1.0)])
         };
-        assert_eq!(custom.to_string(), "{count:2, sum:2, (-Inf,-5]:1, (5,+Inf]:1}");
+        assert_eq!(custom.to_string(), "{count:2, sum:2, [-Inf,-5]:1, (5,+Inf]:1}");
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn point(at: Timestamp, amount: &Amount) -> Json {
 /// and its count.
 fn buckets(histogram: &Histogram) -> Json {
     let write = |bucket: Bucket| {
-        let rule = match histogram.takes_bounds(&bucket) {
+        let rule = match (bucket.takes_lower, bucket.takes_upper) {
             (false, true) => 0,
             (true, false) => 1,
             (false, false) => 2,

@@ -120,7 +120,7 @@ fn native_histograms_of_floats_have_their_own_fields_and_may_be_packed() {
         encoded::bytes(14, &packed),
     ]
     .concat();
-    let expected = ["m{a=\"b\"} {count:2.5, sum:1, (-0,0]:0.5, (0.5,1]:0.5, (1,2]:1.5} gauge"];
+    let expected = ["m{a=\"b\"} {count:2.5, sum:1, [-0,0]:0.5, (0.5,1]:0.5, (1,2]:1.5} gauge"];
     check(&one(5, Body::Histogram(message)), NATIVE, &expected);
 }
 
