@@ -143,6 +143,11 @@ impl Side<'_> {
                     return Err(ProtobufFault::Histogram("a bucket has a count below zero"));
                 }
                 if count != 0.0 {
+                    if buckets.len() == BUCKETS_MAX {
+                        return Err(ProtobufFault::Histogram(
+                            "it has more than 10000 buckets with something in them",
+                        ));
+                    }
                     buckets.push((next, count));
                 }
                 next = next.checked_add(1).ok_or(OUT_OF_RANGE)?;
@@ -154,6 +159,9 @@ impl Side<'_> {
         }
     }
 }
+
+/// A side may have so many. Clients keep to 160; the finest schema has 65,536 from the smallest number to the largest.
+const BUCKETS_MAX: usize = 10_000;
 
 const OUT_OF_RANGE: ProtobufFault = ProtobufFault::Histogram("a bucket is out of the range of numbers");
 
