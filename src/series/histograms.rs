@@ -135,7 +135,7 @@ impl Run {
     fn push(&mut self, histogram: HistogramSample) {
         debug_assert!(self.last.at < histogram.at, "histograms come in the order of time");
         let mut to = Writer(std::mem::take(&mut self.changes));
-        to.number((histogram.at.as_millis() - self.last.at.as_millis()).cast_unsigned());
+        to.number(histogram.at.as_millis().wrapping_sub(self.last.at.as_millis()).cast_unsigned());
         write_after(&self.last.value, &histogram.value, &mut to);
         self.changes = to.0;
         self.last = histogram;
@@ -179,7 +179,7 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<HistogramSample> {
         let step = self.from.number()?.cast_signed();
-        let at = Timestamp::from_millis(self.before.at.as_millis() + step);
+        let at = Timestamp::from_millis(self.before.at.as_millis().wrapping_add(step));
         let value = Arc::new(read_after(&self.before.value, &mut self.from)?);
         self.before = HistogramSample { at, value };
         Some(self.before.clone())
@@ -204,6 +204,17 @@ fn is_alike(one: &Histogram, other: &Histogram) -> bool {
         && one.bounds.iter().zip(&other.bounds).all(|(our, their)| our.to_bits() == their.to_bits())
         && same(&one.positive, &other.positive)
         && same(&one.negative, &other.negative)
+}
+
+/// Whether both are of one time and the same to the last bit.
+pub(super) fn is_the_same(one: &HistogramSample, other: &HistogramSample) -> bool {
+    let bits = |histogram: &Histogram| -> Vec<u64> {
+        let buckets = histogram.positive.iter().chain(&histogram.negative).map(|(_, count)| *count);
+        let figures = [histogram.count, histogram.sum, histogram.zero_count];
+        figures.into_iter().chain(buckets).map(f64::to_bits).collect()
+    };
+    let (ours, theirs) = (&*one.value, &*other.value);
+    one.at == other.at && ours.reset == theirs.reset && is_alike(ours, theirs) && bits(ours) == bits(theirs)
 }
 
 /// Writes `now` as what changed since `before`.

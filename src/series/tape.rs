@@ -5,7 +5,8 @@
 //! Not:  no file.
 //!
 //! A record is its length and its CRC-32, four bytes each with the lowest first, and its content. The series of a page
-//! are written, deflated, where they are others than on the target's page before; else the values alone.
+//! are written, deflated, where they are others than on the target's page before; else the values alone. Of a native
+//! histogram that was on the page before is written what changed.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -32,8 +33,15 @@ const HEAD_BYTES: usize = 8;
 pub(super) struct Tape {
     is_on: bool,
     bytes: Vec<u8>,
-    /// The labels of each target and the series of its last page that were written.
-    written: HashMap<TargetKey, (Labels, Arc<[Labels]>)>,
+    written: LastPages,
+}
+
+/// The page of each target before: what a record leaves out is as there.
+#[derive(Debug, Default)]
+struct LastPages {
+    /// The labels of the target and the series.
+    lists: HashMap<TargetKey, (Labels, Arc<[Labels]>)>,
+    histograms: HashMap<TargetKey, Vec<PageHistogram>>,
 }
 
 /// What was found on a tape.
@@ -68,16 +76,27 @@ impl Tape {
             }
             Ok(samples) => self.write_samples(page, samples, &mut content),
         }
-        content.number(page.histograms.len() as u64);
-        page.histograms.iter().for_each(|histogram| write_histogram(histogram, &mut content));
+        self.write_histograms(page, &mut content);
         let length = u32::try_from(content.0.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(&checksum(&content.0));
         self.bytes.extend_from_slice(&content.0);
     }
 
+    fn write_histograms(&mut self, page: &Page, to: &mut Writer) {
+        to.number(page.histograms.len() as u64);
+        if page.histograms.is_empty() {
+            self.written.histograms.remove(&page.target);
+            return;
+        }
+        let before = self.written.histograms.insert(page.target.clone(), page.histograms.clone());
+        for (place, histogram) in page.histograms.iter().enumerate() {
+            write_histogram(before.as_ref().and_then(|before| before.get(place)), histogram, to);
+        }
+    }
+
     fn write_samples(&mut self, page: &Page, samples: &PageSamples, to: &mut Writer) {
-        let known = self.written.get(&page.target);
+        let known = self.written.lists.get(&page.target);
         let is_known = known.is_some_and(|(identity, series)| {
             Arc::ptr_eq(series, &samples.series) && *identity == page.identity
         });
@@ -92,7 +111,7 @@ impl Tape {
             let packed = deflate(&lists.0);
             to.number(packed.len() as u64);
             to.0.extend_from_slice(&packed);
-            self.written.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
+            self.written.lists.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
         }
         to.number(samples.values.len() as u64);
         samples.values.iter().for_each(|value| to.value(*value));
@@ -128,9 +147,9 @@ impl Window {
     pub fn play(&mut self, bytes: &[u8], now: Timestamp) -> Played {
         // The process that recorded was not away after its checkpoint.
         self.targets.values_mut().for_each(Target::resume);
-        let mut lists = HashMap::new();
+        let mut before = LastPages::default();
         let mut played = Played { pages: 0, whole_bytes: 0 };
-        while let Some((page, next)) = read_record(bytes, played.whole_bytes, &mut lists) {
+        while let Some((page, next)) = read_record(bytes, played.whole_bytes, &mut before) {
             played.whole_bytes = next;
             let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
             if page.at <= now && last.is_none_or(|last| last < page.at) {
@@ -140,7 +159,7 @@ impl Window {
         }
         // Nobody was scraped by this process yet.
         for target in self.targets.values_mut() {
-            target.restore(target.times());
+            target.restore(target.times(), now);
         }
         played
     }
@@ -152,11 +171,7 @@ fn checksum(content: &[u8]) -> [u8; 4] {
     crc.sum().to_le_bytes()
 }
 
-fn read_record(
-    bytes: &[u8],
-    at: usize,
-    lists: &mut HashMap<TargetKey, (Labels, Arc<[Labels]>)>,
-) -> Option<(Page, usize)> {
+fn read_record(bytes: &[u8], at: usize, known: &mut LastPages) -> Option<(Page, usize)> {
     let head = bytes.get(at..at.checked_add(HEAD_BYTES)?)?;
     let length = usize::try_from(u32::from_le_bytes(head[..4].try_into().ok()?)).ok()?;
     let next = (at + HEAD_BYTES).checked_add(length)?;
@@ -164,11 +179,11 @@ fn read_record(
     if checksum(content) != head[4..] {
         return None;
     }
-    let page = read_page(&mut Reader { bytes: content, at: 0 }, lists)?;
+    let page = read_page(&mut Reader { bytes: content, at: 0 }, known)?;
     Some((page, next))
 }
 
-fn read_page(from: &mut Reader<'_>, lists: &mut HashMap<TargetKey, (Labels, Arc<[Labels]>)>) -> Option<Page> {
+fn read_page(from: &mut Reader<'_>, known: &mut LastPages) -> Option<Page> {
     let target = TargetKey::from(from.text()?.to_owned());
     let (at, interval) = (from.time()?, from.duration()?);
     let marks_own_times = from.number()? == 1;
@@ -180,29 +195,48 @@ fn read_page(from: &mut Reader<'_>, lists: &mut HashMap<TargetKey, (Labels, Arc<
         }
         kind => {
             if kind == 2 {
-                lists.insert(target.clone(), read_lists(from)?);
+                known.lists.insert(target.clone(), read_lists(from)?);
             }
-            let (identity, series) = lists.get(&target)?.clone();
+            let (identity, series) = known.lists.get(&target)?.clone();
             let values = (0..from.number()?).map(|_| from.value()).collect::<Option<Vec<f64>>>()?;
             let time = |from: &mut Reader<'_>| Some((u32::try_from(from.number()?).ok()?, from.time()?));
             let times = (0..from.number()?).map(|_| time(from)).collect::<Option<Vec<_>>>()?;
             (identity, Ok(PageSamples { series, values, times }))
         }
     };
-    let histograms = (0..from.number()?).map(|_| read_histogram(from)).collect::<Option<Vec<_>>>()?;
+    let before = known.histograms.get(&target);
+    let mut histograms = Vec::new();
+    for place in 0..from.number()? {
+        let before = before.and_then(|before| before.get(usize::try_from(place).ok()?));
+        histograms.push(read_histogram(before, from)?);
+    }
+    known.histograms.insert(target.clone(), histograms.clone());
     Some(Page { target, identity, at, interval, samples, histograms, marks_own_times, report })
 }
 
-fn write_histogram(histogram: &PageHistogram, to: &mut Writer) {
-    to.labels(&histogram.labels);
+/// Writes a native histogram as what changed since the one that was in its place on the page before.
+fn write_histogram(before: Option<&PageHistogram>, histogram: &PageHistogram, to: &mut Writer) {
+    let known = before.filter(|before| before.labels == histogram.labels);
+    to.number(u64::from(known.is_some()));
     to.maybe_time(histogram.at);
-    write_after(&Histogram::default(), &histogram.value, to);
+    match known {
+        Some(known) => write_after(&known.value, &histogram.value, to),
+        None => {
+            to.labels(&histogram.labels);
+            write_after(&Histogram::default(), &histogram.value, to);
+        }
+    }
 }
 
-fn read_histogram(from: &mut Reader<'_>) -> Option<PageHistogram> {
-    let (labels, at) = (from.labels()?, from.maybe_time()?);
-    let value = Arc::new(read_after(&Histogram::default(), from)?);
-    Some(PageHistogram { labels, at, value })
+fn read_histogram(before: Option<&PageHistogram>, from: &mut Reader<'_>) -> Option<PageHistogram> {
+    let (is_known, at) = (from.number()? == 1, from.maybe_time()?);
+    let (labels, value) = if is_known {
+        let known = before?;
+        (known.labels.clone(), read_after(&known.value, from)?)
+    } else {
+        (from.labels()?, read_after(&Histogram::default(), from)?)
+    };
+    Some(PageHistogram { labels, at, value: Arc::new(value) })
 }
 
 fn read_lists(from: &mut Reader<'_>) -> Option<(Labels, Arc<[Labels]>)> {

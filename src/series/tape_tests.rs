@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{MatchOp, Matcher, STALE_NAN};
-use crate::promql::{Demand, Source};
+use crate::promql::{Demand, HistogramSample, Source};
 use crate::series::PageSample;
 
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -19,19 +19,25 @@ fn window() -> Window {
     window
 }
 
+/// A series with its samples, all bits of the numbers.
+type Held = (Labels, Vec<(Timestamp, u64)>, Vec<HistogramSample>);
+
+/// What is rolled for one page.
+type Rolled = (u8, Option<Vec<f64>>, Vec<u16>, bool);
+
 /// Every sample, by its series.
-fn held(window: &Window) -> Vec<(Labels, Vec<(Timestamp, u64)>)> {
+fn held(window: &Window) -> Vec<Held> {
     let mut held = Vec::new();
     let (first, last) = (Timestamp::from_millis(0), Timestamp::from_secs(1_000_000_000));
-    window.select(&[all()], first, last, &mut |_, labels, samples| {
-        let samples = samples.iter().map(|sample| (sample.at, sample.value.to_bits())).collect();
-        held.push((labels.clone(), samples));
+    window.select_samples(&[all()], first, last, &mut |_, labels, samples| {
+        let floats = samples.floats.iter().map(|sample| (sample.at, sample.value.to_bits())).collect();
+        held.push((labels.clone(), floats, samples.histograms.to_vec()));
     });
     held
 }
 
 fn all() -> Matcher {
-    Matcher::new("__name__", MatchOp::Regex, "a|up").unwrap()
+    Matcher::new("__name__", MatchOp::Regex, "a|h|up").unwrap()
 }
 
 fn value() -> impl Strategy<Value = f64> {
@@ -47,12 +53,25 @@ fn value() -> impl Strategy<Value = f64> {
 
 /// Pages of two targets: the series of each, or a failure; every other page shares its list with the one before.
 fn pages() -> impl Strategy<Value = Vec<Page>> {
-    let one = (0..2u8, prop::option::weighted(0.9, prop::collection::vec(value(), 1..6)), any::<bool>());
+    let samples = prop::option::weighted(0.9, prop::collection::vec(value(), 1..6));
+    let one = (0..2u8, samples, prop::collection::vec(0..100u16, 0..3), any::<bool>());
     prop::collection::vec(one, 1..30).prop_map(|rolled| {
         let mut lists: HashMap<u8, Arc<[Labels]>> = HashMap::new();
-        let page = |(turn, (n, values, own)): (i64, (u8, Option<Vec<f64>>, bool))| {
+        let page = |(turn, (n, values, counts, own)): (i64, Rolled)| {
             let at = Timestamp::from_millis(1_000_000_000 + turn * 7_001);
             let identity: Labels = [("instance", n.to_string())].into_iter().collect();
+            let is_good = values.is_some();
+            let histogram = |(place, count): (usize, u16)| PageHistogram {
+                labels: identity.with("__name__", "h").with("i", &place.to_string()),
+                at: own.then_some(at - Duration::from_secs(2)),
+                value: Arc::new(Histogram {
+                    count: f64::from(count),
+                    sum: f64::from(count) / 3.0,
+                    positive: (0..i32::from(count % 5)).map(|index| (index, f64::from(count))).collect(),
+                    ..Histogram::default()
+                }),
+            };
+            let histograms = counts.into_iter().enumerate().map(histogram).filter(|_| is_good).collect();
             let samples = values.ok_or_else(|| "no answer".to_owned()).map(|values| {
                 let series = |i: usize| identity.with("__name__", "a").with("i", &i.to_string());
                 let known = lists.get(&n).filter(|known| known.len() == values.len()).cloned();
@@ -72,7 +91,7 @@ fn pages() -> impl Strategy<Value = Vec<Page>> {
                 at,
                 interval: INTERVAL,
                 samples,
-                histograms: Vec::new(),
+                histograms,
                 marks_own_times: own,
                 report,
             }
@@ -91,8 +110,8 @@ proptest! {
             ends.push(tape.bytes.len());
         }
         let torn = torn.index(tape.bytes.len() + 1);
-        let (mut at, mut lists, mut read) = (0, HashMap::new(), Vec::new());
-        while let Some((page, next)) = read_record(&tape.bytes[..torn], at, &mut lists) {
+        let (mut at, mut before, mut read) = (0, LastPages::default(), Vec::new());
+        while let Some((page, next)) = read_record(&tape.bytes[..torn], at, &mut before) {
             read.push(page);
             at = next;
         }
@@ -105,6 +124,7 @@ proptest! {
             prop_assert_eq!(bits(read), bits(page));
             let times = |page: &Page| page.samples.as_ref().map(|samples| (samples.series.clone(), samples.times.clone())).map_err(Clone::clone);
             prop_assert_eq!(times(read), times(page));
+            prop_assert_eq!(&read.histograms, &page.histograms);
             prop_assert_eq!((&read.target, read.at, read.interval), (&page.target, page.at, page.interval));
             prop_assert_eq!((read.report, read.marks_own_times), (page.report, page.marks_own_times));
         }
