@@ -65,12 +65,13 @@ impl<'a> Samples<'a> {
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.floats.is_empty() && self.histograms.is_empty()
     }
 
-    /// How many samples there are, of both kinds.
-    pub fn len(&self) -> usize {
-        self.floats.len() + self.histograms.len()
+    /// How many numbers they hold, which is what limits are about: a native histogram has one in each bucket.
+    pub fn weight(&self) -> usize {
+        let buckets = |one: &HistogramSample| one.value.positive.len() + one.value.negative.len();
+        self.floats.len() + self.histograms.iter().map(|one| 1 + buckets(one)).sum::<usize>()
     }
 }
 
@@ -169,9 +170,10 @@ pub trait Source {
     /// Whether `feed` is to be had at `at` with the `window` before it covered.
     fn presence(&self, feed: &Feed, window: Duration, at: Timestamp) -> Presence;
 
-    /// Whether all that is known of a series is from before a restart: who gives it was not asked since.
-    fn is_from_before(&self, series: SeriesId) -> bool {
-        let _ = series;
+    /// Whether all that is known of a series at `at` is from before a restart: who gives it was not asked since, and
+    /// will be soon.
+    fn is_from_before(&self, series: SeriesId, at: Timestamp) -> bool {
+        let _ = (series, at);
         false
     }
 

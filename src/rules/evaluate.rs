@@ -448,8 +448,8 @@ impl Evaluation<'_> {
 
     /// Whether what an element gives is of before a restart, so that its alert neither begins nor goes on by it: the
     /// last that was measured before a kill may not be among it.
-    fn is_old(&self, element: &Element) -> bool {
-        element.feeds.iter().any(|series| self.source.is_from_before(*series))
+    fn is_from_before(&self, element: &Element) -> bool {
+        element.feeds.iter().any(|series| self.source.is_from_before(*series, self.at))
     }
 
     /// What was seen of an alert. A series that is not to be had matters only where the alert would otherwise
@@ -461,7 +461,7 @@ impl Evaluation<'_> {
         element: Option<&Element>,
         is_answered: bool,
     ) -> Seen {
-        if element.is_some_and(|element| self.is_old(element)) {
+        if element.is_some_and(|element| self.is_from_before(element)) {
             return Seen::Warming;
         }
         let value = element.map(|element| element.value);

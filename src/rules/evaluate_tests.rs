@@ -37,7 +37,7 @@ impl Source for World {
         fate.copied().unwrap_or(Presence::Whole)
     }
 
-    fn is_from_before(&self, _: SeriesId) -> bool {
+    fn is_from_before(&self, _: SeriesId, _: Timestamp) -> bool {
         self.is_old
     }
 }

@@ -5,8 +5,8 @@
 //! Not:  no file: whoever keeps the bytes decides where, and what becomes of broken ones.
 //!
 //! Samples are written compressed, as they are kept. What is restored is old: a target says nothing about its series
-//! before it was scraped again, and where the process was away for longer than a scrape, what lies before is no gap
-//! in the measurement but our own absence.
+//! before it was scraped again, and where the process was away for more than one of its scrapes, what lies before is no
+//! gap in the measurement but our own absence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Window {
         self.turn += 1;
         for target in read.targets {
             let known = self.target(&target.key);
-            known.restore(target.times);
+            known.restore(target.times, now);
             known.health.identity = target.identity;
             known.health.interval = target.interval;
             let (origin, report_origin) = (known.origin.clone(), known.report_origin.clone());

@@ -108,11 +108,28 @@ proptest! {
     }
 }
 
-/// Whether the one series `a` was not measured since a restart.
-fn is_from_before(window: &Window) -> bool {
-    let mut ids = Vec::new();
-    window.select(&matchers("a"), at(-100_000), at(100_000), &mut |id, _, _| ids.push(id));
-    ids.iter().all(|id| window.is_from_before(*id))
+#[test]
+fn a_target_that_left_meanwhile_is_not_waited_for() {
+    let mut window = wanting(&["a", "up"]);
+    for target in 0..2 {
+        window.ingest(page(target, at(0), &[(target, 1.0)]));
+    }
+    let mut restored = wanting(&["a", "up"]);
+    restored.restore(&window.checkpoint(at(1)), at(5)).expect("it is whole");
+    let one = |n: u8| (TargetKey::from(format!("t{n}")), Labels::empty());
+    restored.discovered(&BTreeMap::from([one(0)]), at(6));
+    assert!(restored.is_awaiting(&matchers("a")) && from_before(&restored, 6) == [true, false]);
+    restored.ingest(page(0, at(7), &[(0, 1.0)]));
+    assert!(!restored.is_awaiting(&matchers("a")) && from_before(&restored, 8) == [false, false]);
+}
+
+/// Whether each of the series `a` was not measured since a restart, as it is `seconds` in.
+fn from_before(window: &Window, seconds: i64) -> Vec<bool> {
+    let mut found = Vec::new();
+    window.select(&matchers("a"), at(-100_000), at(100_000), &mut |id, _, _| {
+        found.push(window.is_from_before(id, at(seconds)));
+    });
+    found
 }
 
 #[test]
@@ -126,12 +143,13 @@ fn a_restored_target_says_nothing_before_it_is_scraped() {
         let mut restored = wanting(&["a", "up"]);
         restored.restore(&window.checkpoint(at(136)), at(after)).expect("it is whole");
         assert_eq!(restored.presence(&feed, MINUTE, at(after)), Presence::Warming, "not scraped yet");
-        assert!(is_from_before(&restored), "not scraped yet");
+        assert_eq!(from_before(&restored, after), [true], "not scraped yet");
+        assert_eq!(from_before(&restored, after + 30), [false], "nobody waits for it for ever");
         restored
     };
     let mut soon = restore(140);
     soon.ingest(page(0, at(150), &[(0, 1.0)]));
-    assert!(!is_from_before(&soon));
+    assert_eq!(from_before(&soon, 150), [false]);
     soon.ingest(page(0, at(165), &[(0, 1.0)]));
     assert_eq!(soon.presence(&feed, MINUTE, at(165)), Presence::Whole, "no scrape was left out");
     let mut late = restore(900);

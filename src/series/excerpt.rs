@@ -49,7 +49,7 @@ impl Window {
             let mut seen = Vec::new();
             let all = Timestamp::from_millis(i64::MAX);
             self.select_samples(matchers, first - look_back, all, &mut |id, labels, samples| {
-                left = left.and_then(|left| left.checked_sub(samples.len()));
+                left = left.and_then(|left| left.checked_sub(samples.weight()));
                 if left.is_some() {
                     seen.push((id, labels.clone(), samples.floats.to_vec(), samples.histograms.to_vec()));
                 }

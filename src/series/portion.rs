@@ -92,8 +92,8 @@ impl Source for PortionView<'_> {
         self.window.presence(feed, window, at)
     }
 
-    fn is_from_before(&self, series: SeriesId) -> bool {
-        self.window.is_from_before(series)
+    fn is_from_before(&self, series: SeriesId, at: Timestamp) -> bool {
+        self.window.is_from_before(series, at)
     }
 
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! In:   samples, each later than the one before.
 //! Out:  those of a span of time; the newest without any work.
-//! Not:  nothing outside of this file knows how they are kept.
+//! Not:  nothing outside of this file knows how they are kept; native histograms stand beside numbers (`histograms`).
 //!
 //! A block holds its first and its last sample as they are, and each one after the first as what changed: a byte that
 //! says how, and as few bytes as that takes. Scrapes come at even distances and most values are counters that grow by a

@@ -6,7 +6,6 @@ use crate::model::{Labels, Matcher, TargetKey, Timestamp};
 use crate::promql::{Feed, Origin, Presence, Samples, SeriesId, Source};
 use crate::series::Window;
 use crate::series::selectors::may_be_on;
-use crate::series::target::Target;
 
 impl Window {
     /// Calls `visit` for each of the series `ids` that has samples in `(after, until]`.
@@ -88,20 +87,20 @@ impl Source for Window {
         self.presence_of(feed, window, at, 0)
     }
 
-    fn is_from_before(&self, series: SeriesId) -> bool {
+    /// A recorded series is from before where one that fed it is.
+    fn is_from_before(&self, series: SeriesId, at: Timestamp) -> bool {
         // Soon after the start everybody was asked.
         if self.discovered_at.is_some() && self.awaited.is_empty() {
             return false;
         }
-        let is_old = |origin: &Origin| match origin {
+        let is_from_before = |origin: &Origin| match origin {
             Origin::Target(key) | Origin::Report(key) => {
-                self.targets.get(key).is_some_and(Target::is_from_before)
+                self.targets.get(key).is_some_and(|target| target.is_from_before(at))
             }
             Origin::Rule(_) | Origin::Loaded => false,
         };
-        let known = self.store.get(series);
-        known.is_some_and(|series| {
-            is_old(&series.origin) || series.feeds.iter().any(|feed| is_old(&feed.origin))
+        self.store.get(series).is_some_and(|series| {
+            is_from_before(&series.origin) || series.feeds.iter().any(|feed| is_from_before(&feed.origin))
         })
     }
 

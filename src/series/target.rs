@@ -39,8 +39,11 @@ pub(super) struct Target {
     covered_since: Option<Timestamp>,
     /// The last good scrape before the last gap; `None` where all that lies before it is the start.
     gap_since: Option<Timestamp>,
-    /// It is known from a checkpoint, and was not scraped since.
-    is_restored: bool,
+    /// When it was restored from a checkpoint; `None` where it was scraped since.
+    restored_at: Option<Timestamp>,
+    /// The last good scrape before which one was left out, and the one before that; as in `gap_since`, `None` where that
+    /// was for our own absence.
+    left_out: Option<(Timestamp, Option<Timestamp>)>,
     /// When it left discovery.
     pub(super) left: Option<Timestamp>,
     /// The kept series of its last page; those of native histograms apart.
@@ -84,7 +87,8 @@ impl Target {
             first_try: None,
             covered_since: None,
             gap_since: None,
-            is_restored: false,
+            restored_at: None,
+            left_out: None,
             left: None,
             current: Vec::new(),
             histograms: Vec::new(),
@@ -110,7 +114,9 @@ impl Target {
         // Scrapes that were left out are a gap too: the process was away or slept, or the machine did. One alone is
         // not, or a restart would hold what looks back for an hour for that hour; half an interval is for jitter.
         let longest = 5 * interval.max(self.health.interval).max(Duration::from_secs(1)) / 2;
-        let paused = self.health.last_try.is_some_and(|last| at.since(last) > longest);
+        let since_last = self.health.last_try.map_or(Duration::ZERO, |last| at.since(last));
+        // While the process was away, it is not the measurement that was missing.
+        let before = self.health.last_ok.filter(|_| self.restored_at.is_none());
         self.health.tries += 1;
         self.first_try.get_or_insert(at);
         self.health.interval = interval;
@@ -118,15 +124,16 @@ impl Target {
         if error.is_some() {
             self.covered_since = None;
         } else {
-            if self.covered_since.is_none() || paused {
-                // While the process was away, it is not the measurement that was missing.
-                self.gap_since = self.health.last_ok.filter(|_| !self.is_restored);
+            if self.covered_since.is_none() || longest < since_last {
+                self.gap_since = before;
                 self.covered_since = Some(at);
+            } else if 3 * longest / 5 < since_last {
+                self.left_out = Some((at, before));
             }
             self.health.last_ok = Some(at);
         }
         self.health.last_error = error;
-        self.is_restored = false;
+        self.restored_at = None;
     }
 
     /// What a checkpoint keeps of its times.
@@ -134,23 +141,25 @@ impl Target {
         [self.first_try, self.health.last_try, self.health.last_ok, self.covered_since, self.gap_since]
     }
 
-    /// As `times` said it.
-    pub(super) fn restore(&mut self, times: [Option<Timestamp>; 5]) {
+    /// As `times` said it, at `now`.
+    pub(super) fn restore(&mut self, times: [Option<Timestamp>; 5], now: Timestamp) {
         [self.first_try, self.health.last_try, self.health.last_ok, self.covered_since, self.gap_since] =
             times;
-        self.is_restored = true;
+        self.restored_at = Some(now);
         (self.health.tries, self.health.last_error) = (0, None);
         (self.page_turn, self.refused_since) = (None, None);
     }
 
-    /// Whether all that is known of it is what was restored.
-    pub(super) fn is_from_before(&self) -> bool {
-        self.is_restored
+    /// Whether all that is known of it at `at` is what was restored, and it will be scraped soon: nobody waits for one
+    /// that discovery does not find again.
+    pub(super) fn is_from_before(&self, at: Timestamp) -> bool {
+        let is_due = |since: Timestamp| at < since + 2 * self.health.interval;
+        self.left.is_none() && self.restored_at.is_some_and(is_due)
     }
 
     /// Nobody was away since what was restored.
     pub(super) fn resume(&mut self) {
-        self.is_restored = false;
+        self.restored_at = None;
     }
 
     /// It is in discovery; where it had left, it begins anew.
@@ -174,7 +183,7 @@ impl Target {
             return Some(Presence::Ended { since });
         }
         match (self.health.last_ok, &self.health.last_error) {
-            _ if self.is_restored => Some(Presence::Warming),
+            _ if self.restored_at.is_some() => Some(Presence::Warming),
             (None, _) if self.health.tries < 2 => Some(Presence::Warming),
             (last_ok, Some(_)) => Some(
                 last_ok.or(self.first_try).map_or(Presence::Warming, |since| Presence::Missing { since }),
@@ -194,6 +203,11 @@ impl Target {
 
     /// Whether the `window` before `at` is free of gaps, for a target that is not failing.
     pub(super) fn coverage(&self, window: Duration, at: Timestamp) -> Presence {
+        // A window of few samples may lack the one that it needs.
+        let is_short = window < 4 * self.health.interval;
+        if let Some((_, before)) = self.left_out.filter(|(after, _)| is_short && at < *after + window) {
+            return before.map_or(Presence::Warming, |since| Presence::Missing { since });
+        }
         match (self.covered_since, self.gap_since) {
             (Some(since), _) if since + window <= at => Presence::Whole,
             (_, Some(since)) => Presence::Missing { since },
@@ -205,7 +219,7 @@ impl Target {
     pub(super) fn report_presence(&self, window: Duration, at: Timestamp) -> Presence {
         match (self.left, self.first_try) {
             (Some(since), _) => Presence::Ended { since },
-            (None, Some(_)) if self.is_restored || self.is_overdue(at) => Presence::Warming,
+            (None, Some(_)) if self.restored_at.is_some() || self.is_overdue(at) => Presence::Warming,
             (None, Some(first)) if first + window <= at => Presence::Whole,
             (None, _) => Presence::Warming,
         }

@@ -418,8 +418,13 @@ fn scrapes_that_were_left_out_are_a_gap_but_one_alone_is_not() {
         window.ingest(page("t", seconds, &[("a", 1.0)]));
     }
     assert_eq!(presence(&window, &feed("a", "t"), 60, 60), Presence::Whole);
-    window.ingest(page("t", 105, &[("a", 1.0)]));
-    assert_eq!(presence(&window, &feed("a", "t"), 60, 105), Presence::Missing { since: at(60) });
+    // A window of less than four intervals may lack the one sample that it needs.
+    assert_eq!(presence(&window, &feed("a", "t"), 30, 60), Presence::Missing { since: at(30) });
+    window.ingest(page("t", 75, &[("a", 1.0)]));
+    window.ingest(page("t", 90, &[("a", 1.0)]));
+    assert_eq!(presence(&window, &feed("a", "t"), 30, 90), Presence::Whole);
+    window.ingest(page("t", 135, &[("a", 1.0)]));
+    assert_eq!(presence(&window, &feed("a", "t"), 60, 135), Presence::Missing { since: at(90) });
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::{Labels, Matcher, RuleId, TargetKey, Timestamp, is_stale};
 use crate::promql::{Demand, HistogramSample, Origin, Sample, SeriesId};
+use crate::series::histograms::is_the_same;
 use crate::series::samples::Samples;
 use crate::series::selectors::{Selectors, WantedNames};
 use crate::series::stats::{Dropped, WindowLimits, WindowStats};
@@ -132,7 +133,8 @@ impl Window {
         }
         if self.discovered_at.is_none() {
             self.discovered_at = Some(at);
-            let asked = self.targets.iter().filter(|(_, target)| target.health.tries == 0);
+            let asked =
+                self.targets.iter().filter(|(_, target)| target.left.is_none() && target.health.tries == 0);
             self.awaited = asked.map(|(key, _)| key.clone()).collect();
         }
     }
@@ -233,10 +235,11 @@ impl Window {
     /// Puts one sample to a series and forgets those that have grown too old.
     pub(super) fn put(&mut self, id: SeriesId, sample: Sample, writer: &Writer) {
         let Some(series) = self.store.get_mut(id) else { return };
+        let histogram = series.samples.last_histogram().map(|last| last.at);
+        let is_late = |last| sample.at < last || sample.at == last && !is_stale(sample.value);
         match series.samples.last() {
-            _ if series.samples.last_at().is_some_and(|last| sample.at < last) => {
-                self.dropped.out_of_order += 1;
-            }
+            _ if histogram.is_some_and(is_late) => self.dropped.out_of_order += 1,
+            Some(last) if sample.at < last.at => self.dropped.out_of_order += 1,
             Some(last) if sample.at == last.at => {
                 if writer.replaces || is_stale(sample.value) {
                     series.samples.replace_last(sample.value);
@@ -254,7 +257,7 @@ impl Window {
         let Some(series) = self.store.get_mut(id) else { return };
         if series.samples.last_at().is_none_or(|last| last < histogram.at) {
             series.samples.push_histogram(histogram);
-        } else if series.samples.last_histogram() != Some(&histogram) {
+        } else if !series.samples.last_histogram().is_some_and(|last| is_the_same(last, &histogram)) {
             self.dropped.out_of_order += 1;
         }
         self.dropped.samples_limit += series.forget_old(writer.at, self.limits.samples_per_series);

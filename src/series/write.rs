@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::model::{Labels, METRIC_NAME, RuleId, STALE_NAN, TargetKey, Timestamp};
-use crate::promql::{Histogram, HistogramSample, Origin, Recorded, Sample, SeriesId};
+use crate::promql::{Amount, HistogramSample, Origin, Recorded, Sample, SeriesId};
 use crate::series::page::{Page, PageHistogram, PageSample, PageSamples};
 use crate::series::window::{RecordingRule, Refused, Window, Writer};
 
@@ -25,24 +25,19 @@ struct Taken {
 struct Given {
     labels: Labels,
     at: Option<Timestamp>,
-    value: Measured,
-}
-
-enum Measured {
-    Number(f64),
-    Histogram(Arc<Histogram>),
+    value: Amount,
 }
 
 impl From<PageSample> for Given {
     fn from(sample: PageSample) -> Self {
-        Self { labels: sample.labels, at: sample.at, value: Measured::Number(sample.value) }
+        Self { labels: sample.labels, at: sample.at, value: Amount::Float(sample.value) }
     }
 }
 
 impl From<PageHistogram> for Given {
     fn from(histogram: PageHistogram) -> Self {
         let PageHistogram { labels, at, value } = histogram;
-        Self { labels, at, value: Measured::Histogram(value) }
+        Self { labels, at, value: Amount::Histogram(value) }
     }
 }
 
@@ -62,7 +57,7 @@ impl Window {
         let target = self.target(&key);
         let (origin, previous_turn) = (target.origin.clone(), target.page_turn.replace(turn));
         let writer = Writer { previous_turn, marks_own_times, ..Writer::new(origin, interval, at) };
-        let had_histograms = std::mem::take(&mut target.histograms);
+        let (had_histograms, refused_since) = (std::mem::take(&mut target.histograms), target.refused_since);
         let taken = self.take_samples(histograms.into_iter().map(Given::from), &had_histograms, &writer);
         let mut added = taken.added;
         match samples {
@@ -71,9 +66,15 @@ impl Window {
             }
             samples => added += self.take_others(&key, samples.ok(), &writer),
         }
+        let was_refused = taken.refused;
         self.note_histograms(&key, had_histograms, taken, &writer);
         let is_good = error.is_none();
         let state = self.target(&key);
+        if was_refused {
+            state.refused_since = Some(refused_since.unwrap_or(at));
+            // It may find room on the next page.
+            state.page_series = None;
+        }
         state.tried(at, interval, error);
         if state.health.identity != identity {
             state.health.identity = identity;
@@ -94,11 +95,6 @@ impl Window {
         }
         target.histograms = taken.current;
         target.ended.extend(ended);
-        if taken.refused {
-            target.refused_since.get_or_insert(writer.at);
-            // It may find room on the next page.
-            target.page_series = None;
-        }
     }
 
     /// Takes a page that has the series of the one before, in its order.
@@ -156,7 +152,7 @@ impl Window {
         let sample = |(name, value)| Given {
             labels: identity.with(METRIC_NAME, name),
             at: None,
-            value: Measured::Number(value),
+            value: Amount::Float(value),
         };
         let samples: Vec<Given> = wanted.map(sample).collect();
         self.turn += 1;
@@ -277,8 +273,8 @@ impl Window {
                 continue;
             }
             match sample.value {
-                Measured::Number(value) => self.put(id, Sample { at, value }, writer),
-                Measured::Histogram(value) => self.put_histogram(id, HistogramSample { at, value }, writer),
+                Amount::Float(value) => self.put(id, Sample { at, value }, writer),
+                Amount::Histogram(value) => self.put_histogram(id, HistogramSample { at, value }, writer),
             }
         }
         taken

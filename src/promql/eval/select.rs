@@ -80,7 +80,7 @@ impl Evaluation<'_> {
             let mut all = Vec::new();
             let (after, until) = (moment.from - around.back, moment.to + around.ahead);
             self.source.select_samples(matchers, after, until, &mut |id, labels, samples| {
-                if self.read(samples.len()) {
+                if self.read(samples.weight()) {
                     all.push(KeptSeries {
                         id,
                         labels: labels.clone(),
@@ -177,7 +177,7 @@ impl Evaluation<'_> {
         let around = Around { back: length + before, ahead, newest_only: false };
         let (matchers, span) = (&selector.matchers, range.span);
         self.select(selector, matchers, moment, around, span, &mut |series, labels, samples| {
-            if !self.read(samples.floats.len() + samples.histograms.len()) {
+            if !self.read(samples.weight()) {
                 return;
             }
             let told = self.all_told(samples.histograms);

@@ -128,8 +128,8 @@ impl Source for Together<'_> {
         self.source.presence(feed, window, at)
     }
 
-    fn is_from_before(&self, series: SeriesId) -> bool {
-        self.source.is_from_before(series)
+    fn is_from_before(&self, series: SeriesId, at: Timestamp) -> bool {
+        self.source.is_from_before(series, at)
     }
 
     fn is_awaiting(&self, matchers: &[Matcher]) -> bool {
