@@ -1,8 +1,8 @@
 //! Keeps the window of samples over restarts and kills, in two files of the data directory.
 //!
 //! In:   the house; the files of an earlier process.
-//! Out:  now and then, and when it stops, a checkpoint: a whole file or the one before it. Each second, behind it, the
-//!       pages that came since. A window that knows what the files say.
+//! Out:  now and then, and when it stops, a checkpoint: a whole file or the one before it. Four times a second,
+//!       behind it, the pages that came since. A window that knows what the files say.
 //! Not:  nothing depends on them: where there are none, or broken ones, the daemon starts with an empty window.
 
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +18,7 @@ use crate::pipeline::{House, SharedHouse};
 /// How often the checkpoint is written.
 const EVERY: Duration = Duration::from_mins(5);
 /// How often the pages since then are. After a kill, what came later is missing.
-const TAPE_EVERY: Duration = Duration::from_secs(1);
+const TAPE_EVERY: Duration = Duration::from_millis(250);
 const NAME: &str = "window.checkpoint";
 /// What a file is called that cannot be used.
 const BROKEN: &str = "window.checkpoint.broken";
