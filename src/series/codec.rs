@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::model::{Labels, Timestamp};
 
-/// Whole numbers up to here are written as such.
-const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers up to here are exact (2^53), and written as such.
+pub(super) const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Writes numbers in groups of seven bits, the lowest first, and texts behind their length.
 pub(super) struct Writer(pub(super) Vec<u8>);

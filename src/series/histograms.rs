@@ -208,13 +208,17 @@ fn is_alike(one: &Histogram, other: &Histogram) -> bool {
 
 /// Whether both are of one time and the same to the last bit.
 pub(super) fn is_the_same(one: &HistogramSample, other: &HistogramSample) -> bool {
-    let bits = |histogram: &Histogram| -> Vec<u64> {
-        let buckets = histogram.positive.iter().chain(&histogram.negative).map(|(_, count)| *count);
-        let figures = [histogram.count, histogram.sum, histogram.zero_count];
-        figures.into_iter().chain(buckets).map(f64::to_bits).collect()
-    };
     let (ours, theirs) = (&*one.value, &*other.value);
-    one.at == other.at && ours.reset == theirs.reset && is_alike(ours, theirs) && bits(ours) == bits(theirs)
+    one.at == other.at
+        && ours.reset == theirs.reset
+        && is_alike(ours, theirs)
+        && figures(ours).map(f64::to_bits).eq(figures(theirs).map(f64::to_bits))
+}
+
+/// What changes from scrape to scrape: the count, the sum, and what is in each bucket.
+fn figures(histogram: &Histogram) -> impl Iterator<Item = f64> {
+    let buckets = histogram.positive.iter().chain(&histogram.negative).map(|(_, count)| *count);
+    [histogram.count, histogram.sum, histogram.zero_count].into_iter().chain(buckets)
 }
 
 /// Writes `now` as what changed since `before`.
@@ -241,15 +245,8 @@ pub(super) fn write_after(before: &Histogram, now: &Histogram, to: &mut Writer) 
         to.number(now.bounds.len() as u64);
         now.bounds.iter().for_each(|bound| to.value(*bound));
     }
-    let was = |value: f64| if alike { value } else { 0.0 };
-    to.value_after(was(before.count), now.count);
-    to.value_after(was(before.sum), now.sum);
-    to.value_after(was(before.zero_count), now.zero_count);
-    for (before, now) in [(&before.positive, &now.positive), (&before.negative, &now.negative)] {
-        for (place, (_, count)) in now.iter().enumerate() {
-            to.value_after(before.get(place).map_or(0.0, |(_, count)| was(*count)), *count);
-        }
-    }
+    let mut known = alike.then(|| figures(before)).into_iter().flatten();
+    figures(now).for_each(|figure| to.value_after(known.next().unwrap_or(0.0), figure));
 }
 
 /// Reads what `write_after` wrote; `None` where it makes no sense.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::model::Timestamp;
 use crate::promql::{Histogram, HistogramSample, Sample};
-use crate::series::codec::{Reader, Writer, read_number, unzigzag, write_number, zigzag};
+use crate::series::codec::{Reader, WHOLE_MAX, Writer, read_number, unzigzag, write_number, zigzag};
 use crate::series::histograms::{Histograms, read_after, write_after};
 
 /// Samples of one block. Reading the newest few of a series reads at most so many.
@@ -57,8 +57,6 @@ const SAME_VALUE: u8 = 0b111_111;
 const GROWN_8: u8 = 0b111_110;
 const GROWN_16: u8 = 0b111_101;
 const GROWN_32: u8 = 0b111_100;
-/// Integers beyond this are not written by how much they grew, which would not be exact.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 impl Samples {
     pub(super) fn len(&self) -> usize {
@@ -468,9 +466,9 @@ fn write_value(changes: &mut Vec<u8>, from: f64, to: f64) -> u8 {
     zeros << 3 | (count - 1)
 }
 
-/// By how much an integer grew or shrank, where that says exactly what it became.
+/// By how much an integer grew or shrank, where that says exactly what it became: not beyond `WHOLE_MAX`.
 fn grown(from: f64, to: f64) -> Option<i32> {
-    if from.abs() > EXACT_MAX || to.abs() > EXACT_MAX {
+    if from.abs() > WHOLE_MAX || to.abs() > WHOLE_MAX {
         return None;
     }
     let by = to - from;
