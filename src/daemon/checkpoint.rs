@@ -6,7 +6,7 @@
 //! Not:  nothing depends on them: where there are none, or broken ones, the daemon starts with an empty window.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::{House, SharedHouse};
+use crate::series::Progress;
 
 /// How often the checkpoint is written.
 const EVERY: Duration = Duration::from_mins(5);
@@ -27,35 +28,46 @@ const TAPE_NAME: &str = "window.tape";
 /// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it. A
 /// checkpoint that cannot be used is set aside.
 pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
-    if let Some(bytes) = read(&folder.join(NAME)) {
-        restore_checkpoint(folder, &bytes, house, now);
+    if let Some(file) = open(&folder.join(NAME)) {
+        restore_checkpoint(folder, file, house, now);
     }
     let path = folder.join(TAPE_NAME);
-    let Some(bytes) = read(&path) else { return };
-    let played = house.window.play(&bytes, now);
-    tracing::info!(pages = played.pages, "pages are known that came after the checkpoint");
-    // What is appended must stand behind whole records.
-    let cut =
-        OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(played.whole_bytes as u64));
-    if let Err(error) = cut {
-        tracing::warn!(path = %path.display(), %error, "cannot cut off what was torn");
+    let Some(file) = open(&path) else { return };
+    match house.window.play(file, now) {
+        Ok(played) => {
+            tracing::info!(pages = played.pages, "pages are known that came after the checkpoint");
+            cut_off(&path, played.whole_bytes);
+        }
+        Err(error) => warn_unread(&path, &error),
     }
 }
 
-fn read(path: &Path) -> Option<Vec<u8>> {
-    match fs::read(path) {
-        Ok(bytes) => Some(bytes),
+fn open(path: &Path) -> Option<BufReader<File>> {
+    match File::open(path) {
+        Ok(file) => Some(BufReader::new(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
+            warn_unread(path, &error);
             None
         }
     }
 }
 
-fn restore_checkpoint(folder: &Path, bytes: &[u8], house: &mut House, now: Timestamp) {
+fn warn_unread(path: &Path, error: &io::Error) {
+    tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
+}
+
+/// What is appended must stand behind whole records.
+fn cut_off(tape: &Path, whole_bytes: u64) {
+    let cut = OpenOptions::new().write(true).open(tape).and_then(|file| file.set_len(whole_bytes));
+    if let Err(error) = cut {
+        tracing::warn!(path = %tape.display(), %error, "cannot cut off what was torn");
+    }
+}
+
+fn restore_checkpoint(folder: &Path, file: BufReader<File>, house: &mut House, now: Timestamp) {
     let path = folder.join(NAME);
-    match house.window.restore(bytes, now) {
+    match house.window.restore(file, now) {
         Ok((of, series)) => tracing::info!(%of, series, "samples are known from a checkpoint"),
         Err(error) => {
             let aside = folder.join(BROKEN);
@@ -93,13 +105,9 @@ pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C
 async fn save(folder: PathBuf, house: SharedHouse, now: Timestamp) {
     let path = folder.join(NAME);
     let work = move || {
-        let bytes = {
-            // While it is read no page comes in: each is in the checkpoint or on the new tape.
-            let house = house.read();
-            house.window.start_tape();
-            house.window.checkpoint(now)
-        };
-        write(&folder, &bytes)?;
+        // What comes from now on is on the new tape; the checkpoint may have it too.
+        house.read().window.start_tape();
+        write(&folder, &house, now)?;
         File::create(folder.join(TAPE_NAME)).map(drop)
     };
     if let Some(error) = failure(work).await {
@@ -132,10 +140,18 @@ async fn failure(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Opti
 }
 
 /// All of the file or none of it.
-fn write(folder: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, house: &SharedHouse, now: Timestamp) -> io::Result<()> {
     let fresh = folder.join(format!("{NAME}.new"));
     let mut file = File::create(&fresh)?;
-    file.write_all(bytes)?;
+    let mut progress = Progress::begin(now);
+    loop {
+        // Pages wait for a portion, and for nothing that waits for a disk.
+        let portion = house.read().window.checkpoint(&mut progress);
+        match portion {
+            Some(bytes) => file.write_all(&bytes)?,
+            None => break,
+        }
+    }
     file.sync_all()?;
     fs::rename(&fresh, folder.join(NAME))?;
     File::open(folder)?.sync_all()
@@ -192,10 +208,11 @@ mod tests {
         let now = Timestamp::from_secs(1_000_100);
         let mut before = house(now);
         before.window.ingest(page(now));
-        write(folder.path(), &before.window.checkpoint(now)).unwrap();
+        let before = SharedHouse::new(before);
+        write(folder.path(), &before, now).unwrap();
         let mut after = house(now);
         restore(folder.path(), &mut after, now);
-        assert_eq!(after.window.stats().samples, before.window.stats().samples);
+        assert_eq!(after.window.stats().samples, before.read().window.stats().samples);
         assert_eq!(after.window.stats().samples, 1);
 
         let path = folder.path().join(NAME);
@@ -214,8 +231,10 @@ mod tests {
         let (first, second) = (Timestamp::from_secs(1_000_100), Timestamp::from_secs(1_000_115));
         let mut before = house(first);
         before.window.ingest(page(first));
-        write(folder.path(), &before.window.checkpoint(first)).unwrap();
         let tape = folder.path().join(TAPE_NAME);
+        write(folder.path(), &SharedHouse::new(before), first).unwrap();
+        let mut before = house(first);
+        before.window.ingest(page(first));
         before.window.start_tape();
         before.window.ingest(page(second));
         let before = SharedHouse::new(before);
@@ -228,7 +247,7 @@ mod tests {
         assert_eq!(after.window.stats().samples, 2);
         assert_eq!(fs::metadata(&tape).unwrap().len(), whole);
         // A tape that is older than its checkpoint brings nothing twice.
-        write(folder.path(), &before.read().window.checkpoint(second)).unwrap();
+        write(folder.path(), &before, second).unwrap();
         let mut after = house(second);
         restore(folder.path(), &mut after, second);
         assert_eq!(after.window.stats().samples, 2);

@@ -1,80 +1,137 @@
 //! What of the window outlives a restart, as bytes.
 //!
-//! In:   the window and the time; or the bytes of an earlier process.
-//! Out:  those bytes, with a checksum; or a window that holds what they say as far as rules still want it.
-//! Not:  no file: whoever keeps the bytes decides where, and what becomes of broken ones.
+//! In:   the window and the time.
+//! Out:  bytes, some at a time, with checksums. `restore` reads them.
+//! Not:  no file: whoever keeps the bytes decides where.
 //!
-//! Samples are written compressed, as they are kept. What is restored is old: a target says nothing about its series
-//! before it was scraped again, and where the process was away for more than one of its scrapes, what lies before is no
-//! gap in the measurement but our own absence.
+//! A checkpoint is a first line, and records (see `records`): the time, each target, each recording rule, and last how
+//! many these were. It is neither written nor read as a whole: with a million series it takes 200 MB, and pages come in
+//! meanwhile. Each target is written as it is at one moment, and says itself which of its pages it has. Samples are
+//! written compressed, as they are kept.
 
+use std::ops::Bound;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use crate::model::{Labels, RuleId, TargetKey, Timestamp};
-use crate::promql::{Feed, Origin, SeriesId};
+use crate::model::{RuleId, TargetKey, Timestamp};
+use crate::promql::{Origin, SeriesId};
 use crate::series::Window;
-use crate::series::codec::{Reader, Writer};
-use crate::series::samples::Samples;
+use crate::series::codec::Writer;
+use crate::series::records;
 use crate::series::store::Series;
+use crate::series::target::Target;
 use crate::series::window::RecordingRule;
 
 /// The first bytes of each checkpoint; another version is another text.
-const MAGIC: &[u8] = b"fogsignal window 2\n";
-const DIGEST_BYTES: usize = 32;
+pub(super) const MAGIC: &[u8] = b"fogsignal window 3\n";
+/// About so much is written at a time.
+const PORTION_BYTES: usize = 1 << 20;
 
-/// Why bytes are no checkpoint that can be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CheckpointError {
-    /// They do not begin as one, or as one of another version.
-    #[error("it is no checkpoint of this version")]
-    Unknown,
-    /// The checksum does not fit, as where a write was torn.
-    #[error("its checksum does not fit its content")]
-    Torn,
-    /// The checksum fits and the content makes no sense.
-    #[error("its content makes no sense at byte {0}")]
-    Nonsense(usize),
-    /// It says that it is of a time that has not come yet.
-    #[error("it is of {0}, which lies ahead: the clock was set back")]
-    Ahead(Timestamp),
+/// What a record begins with.
+pub(super) const HEAD: u64 = 0;
+pub(super) const TARGET: u64 = 1;
+pub(super) const RULE: u64 = 2;
+pub(super) const END: u64 = 3;
+
+/// How far a checkpoint is written.
+#[derive(Debug)]
+pub struct Progress {
+    next: Next,
+    records: u64,
+    pub(super) portion_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Next {
+    Head(Timestamp),
+    TargetAfter(Option<TargetKey>),
+    RuleAfter(Option<RuleId>),
+    End,
+    Nothing,
+}
+
+impl Progress {
+    /// Nothing is written yet of the checkpoint of `now`.
+    pub fn begin(now: Timestamp) -> Self {
+        Self { next: Next::Head(now), records: 0, portion_bytes: PORTION_BYTES }
+    }
 }
 
 impl Window {
-    /// The bytes of a checkpoint taken at `now`.
-    pub fn checkpoint(&self, now: Timestamp) -> Vec<u8> {
-        let mut to = Writer(MAGIC.to_vec());
-        to.time(now);
-        let targets: Vec<_> = self.targets.iter().filter(|(_, target)| target.left.is_none()).collect();
-        to.number(targets.len() as u64);
-        for (key, target) in targets {
-            to.text(key.as_str());
-            to.labels(&target.health.identity);
-            to.duration(target.health.interval);
-            for at in target.times() {
-                to.maybe_time(at);
+    /// The bytes of a checkpoint that follow those before; `None` when all were given. The window may change from one
+    /// call to the next, if what comes to it meanwhile is on a tape that began before the first.
+    pub fn checkpoint(&self, progress: &mut Progress) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while bytes.len() < progress.portion_bytes {
+            let Some(content) = self.next_record(&mut progress.next, progress.records) else { break };
+            if progress.records == 0 {
+                bytes.extend_from_slice(MAGIC);
             }
-            for (series, origin) in [
-                (&target.current, &target.origin),
-                (&target.histograms, &target.origin),
-                (&target.ended, &target.origin),
-                (&target.reports, &target.report_origin),
-            ] {
-                self.write_series(series, origin, &mut to);
+            progress.records += 1;
+            records::append(&content.0, &mut bytes);
+        }
+        Some(bytes).filter(|bytes| !bytes.is_empty())
+    }
+
+    fn next_record(&self, next: &mut Next, records: u64) -> Option<Writer> {
+        let mut to = Writer(Vec::new());
+        loop {
+            match next {
+                Next::Head(now) => {
+                    to.number(HEAD);
+                    to.time(*now);
+                    *next = Next::TargetAfter(None);
+                    return Some(to);
+                }
+                Next::TargetAfter(last) => {
+                    let mut others = self.targets.range(behind(last.as_ref()));
+                    if let Some((key, target)) = others.find(|(_, target)| target.left.is_none()) {
+                        self.write_target(key, target, &mut to);
+                        *last = Some(key.clone());
+                        return Some(to);
+                    }
+                    *next = Next::RuleAfter(None);
+                }
+                Next::RuleAfter(last) => {
+                    if let Some((rule, state)) = self.rules.range(behind(last.as_ref())).next() {
+                        self.write_rule(rule, state, &mut to);
+                        *last = Some(rule.clone());
+                        return Some(to);
+                    }
+                    *next = Next::End;
+                }
+                Next::End => {
+                    to.number(END);
+                    to.number(records);
+                    *next = Next::Nothing;
+                    return Some(to);
+                }
+                Next::Nothing => return None,
             }
         }
-        to.number(self.rules.len() as u64);
-        for (rule, state) in &self.rules {
-            to.text(rule.as_str());
-            to.time(state.first);
-            to.time(state.last);
-            self.write_series(&state.current, &state.origin, &mut to);
+    }
+
+    fn write_target(&self, key: &TargetKey, target: &Target, to: &mut Writer) {
+        to.tagged(TARGET, key.as_str());
+        to.labels(&target.health.identity);
+        to.duration(target.health.interval);
+        for at in target.times() {
+            to.maybe_time(at);
         }
-        let digest = Sha256::digest(&to.0);
-        to.0.extend_from_slice(&digest);
-        to.0
+        for (series, origin) in [
+            (&target.current, &target.origin),
+            (&target.histograms, &target.origin),
+            (&target.ended, &target.origin),
+            (&target.reports, &target.report_origin),
+        ] {
+            self.write_series(series, origin, to);
+        }
+    }
+
+    fn write_rule(&self, rule: &RuleId, state: &RecordingRule, to: &mut Writer) {
+        to.tagged(RULE, rule.as_str());
+        to.time(state.first);
+        to.time(state.last);
+        self.write_series(&state.current, &state.origin, to);
     }
 
     fn write_series(&self, series: &[SeriesId], origin: &Arc<Origin>, to: &mut Writer) {
@@ -99,159 +156,11 @@ impl Window {
             }
         }
     }
-
-    /// Takes in a checkpoint, into a window that knows its demand and nothing else. Says of when it is, and how many
-    /// series it gave.
-    ///
-    /// # Errors
-    /// Where the bytes are no checkpoint that can be used. The window is as it was then.
-    pub fn restore(&mut self, bytes: &[u8], now: Timestamp) -> Result<(Timestamp, usize), CheckpointError> {
-        let content = bytes.strip_prefix(MAGIC).ok_or(CheckpointError::Unknown)?;
-        let split = content.len().checked_sub(DIGEST_BYTES).ok_or(CheckpointError::Torn)?;
-        let (content, digest) = content.split_at(split);
-        if *Sha256::digest(&bytes[..MAGIC.len() + content.len()]) != *digest {
-            return Err(CheckpointError::Torn);
-        }
-        let mut from = Reader { bytes: content, at: 0 };
-        let nonsense = |from: &Reader<'_>| CheckpointError::Nonsense(MAGIC.len() + from.at);
-        let saved_at = from.time().ok_or_else(|| nonsense(&from))?;
-        if now < saved_at {
-            return Err(CheckpointError::Ahead(saved_at));
-        }
-        let read = Content::read(&mut from).filter(|_| from.at == content.len());
-        let read = read.ok_or_else(|| nonsense(&from))?;
-        self.turn += 1;
-        for target in read.targets {
-            let known = self.target(&target.key);
-            known.restore(target.times, now);
-            known.health.identity = target.identity;
-            known.health.interval = target.interval;
-            let (origin, report_origin) = (known.origin.clone(), known.report_origin.clone());
-            let [current, histograms, ended, reports] = target.series;
-            let current = self.adopt(current, &origin);
-            let histograms = self.adopt(histograms, &origin);
-            let ended = self.adopt(ended, &origin);
-            let reports = self.adopt(reports, &report_origin);
-            let turn = self.turn;
-            let known = self.target(&target.key);
-            (known.current, known.histograms) = (current, histograms);
-            (known.ended, known.reports, known.shape) = (ended, reports, turn);
-            known.health.kept = known.current.len() + known.histograms.len();
-        }
-        for (rule, first, last, series) in read.rules {
-            let origin = Arc::new(Origin::Rule(rule.clone()));
-            let current = self.adopt(series, &origin);
-            self.rules.insert(rule, RecordingRule { origin, first, last, current });
-        }
-        self.standing.settle(&self.store);
-        Ok((saved_at, self.store.len()))
-    }
-
-    /// Takes in those that some rule wants and that are not there.
-    fn adopt(&mut self, series: Vec<Read>, origin: &Arc<Origin>) -> Vec<SeriesId> {
-        let mut ids = Vec::with_capacity(series.len());
-        for read in series {
-            let is_full = self.limits.series <= self.store.len();
-            let Some(look_back) = self.standing.look_back(&read.labels).filter(|_| !is_full) else {
-                continue;
-            };
-            if self.store.find(&read.labels).is_some() {
-                continue;
-            }
-            let labels = read.labels.clone();
-            let id = self.store.insert(Series {
-                labels: read.labels,
-                origin: origin.clone(),
-                samples: read.samples,
-                look_back,
-                interval: read.interval,
-                live: read.live,
-                own_times: read.own_times,
-                unknown_before: None,
-                last_seen: read.last_seen,
-                turn: 0,
-                feeds: read.feeds.into(),
-            });
-            self.standing.add(id, &labels);
-            ids.push(id);
-        }
-        ids
-    }
 }
 
-/// A series as it was written.
-struct Read {
-    labels: Labels,
-    live: bool,
-    own_times: bool,
-    last_seen: Timestamp,
-    interval: Duration,
-    samples: Samples,
-    feeds: Vec<Feed>,
-}
-
-struct ReadTarget {
-    key: TargetKey,
-    identity: Labels,
-    interval: Duration,
-    times: [Option<Timestamp>; 5],
-    /// Those of its last page, its native histograms, those that ended, and its reports.
-    series: [Vec<Read>; 4],
-}
-
-struct Content {
-    targets: Vec<ReadTarget>,
-    rules: Vec<(RuleId, Timestamp, Timestamp, Vec<Read>)>,
-}
-
-impl Content {
-    fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mut targets = Vec::new();
-        for _ in 0..from.number()? {
-            let (key, identity) = (TargetKey::from(from.text()?.to_owned()), from.labels()?);
-            let interval = from.duration()?;
-            let mut times = [None; 5];
-            for time in &mut times {
-                *time = from.maybe_time()?;
-            }
-            let series = [Read::all(from)?, Read::all(from)?, Read::all(from)?, Read::all(from)?];
-            targets.push(ReadTarget { key, identity, interval, times, series });
-        }
-        let mut rules = Vec::new();
-        for _ in 0..from.number()? {
-            let rule = RuleId::from(from.text()?.to_owned());
-            rules.push((rule, from.time()?, from.time()?, Read::all(from)?));
-        }
-        Some(Self { targets, rules })
-    }
-}
-
-impl Read {
-    fn all(from: &mut Reader<'_>) -> Option<Vec<Self>> {
-        let mut all = Vec::new();
-        for _ in 0..from.number()? {
-            let labels = from.labels()?;
-            let flags = from.number()?;
-            let (last_seen, interval) = (from.time()?, from.duration()?);
-            let samples = Samples::read_back(from.bytes, &mut from.at)?;
-            let mut feeds = Vec::new();
-            for _ in 0..from.number()? {
-                let labels = from.labels()?;
-                let (tag, name) = (from.number()?, from.text()?.to_owned());
-                let origin = match tag {
-                    0 => Origin::Target(name.into()),
-                    1 => Origin::Report(name.into()),
-                    2 => Origin::Rule(name.into()),
-                    3 => Origin::Loaded,
-                    _ => return None,
-                };
-                feeds.push(Feed { labels, origin });
-            }
-            let (live, own_times) = (flags & 1 == 1, flags & 2 == 2);
-            all.push(Self { labels, live, own_times, last_seen, interval, samples, feeds });
-        }
-        Some(all)
-    }
+/// All keys that follow `last`, or all.
+fn behind<K>(last: Option<&K>) -> (Bound<&K>, Bound<&K>) {
+    (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Native histograms from a page to a query, over ends and restarts.
 
+use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,17 +135,17 @@ fn a_series_may_turn_from_a_number_into_a_histogram_and_back() {
 #[test]
 fn histograms_outlive_a_stop_and_a_kill() {
     let mut window = filled();
-    let checkpoint = window.checkpoint(at(7));
+    let checkpoint = window.checkpoint(&mut Progress::begin(at(7))).unwrap();
     window.start_tape();
     for tick in 8..10 {
         window.ingest(page(tick, Some(histogram(tick * 30)), &[("a", tick as f64)]));
     }
     let (asked, mut restored) = (["histogram_count(rate(h[1m]))", "histogram_count(h)", "a"], wanting());
-    assert_eq!(restored.restore(&checkpoint, at(9)).map(|(_, series)| series), Ok(2));
+    assert_eq!(restored.restore(Cursor::new(&checkpoint), at(9)).map(|(_, series)| series), Ok(2));
     for text in asked {
         assert_eq!(ask(&restored, text, 7), ask(&filled(), text, 7), "{text} from the checkpoint");
     }
-    assert_eq!(restored.play(&window.take_tape(), at(9)).pages, 2);
+    assert_eq!(restored.play(&*window.take_tape(), at(9)).unwrap().pages, 2);
     for text in asked {
         assert_eq!(ask(&restored, text, 9), ask(&window, text, 9), "{text} with the tape");
     }

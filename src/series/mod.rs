@@ -18,6 +18,8 @@ mod histograms;
 mod page;
 mod portion;
 mod presence;
+mod records;
+mod restore;
 mod samples;
 mod selectors;
 mod source;
@@ -32,10 +34,11 @@ mod write;
 
 /// Scraping makes native histograms, and knows of queries only through here.
 pub use crate::promql::{Histogram, Reset};
-pub use checkpoint::CheckpointError;
+pub use checkpoint::Progress;
 pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;
+pub use restore::CheckpointError;
 pub use selectors::{WantedNames, may_be_on};
 pub use stats::{Dropped, WindowLimits, WindowStats};
 pub use tape::Played;

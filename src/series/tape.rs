@@ -4,29 +4,28 @@
 //! Out:  bytes to append to a file, record by record; or the pages again, up to where a write was torn.
 //! Not:  no file.
 //!
-//! A record is its length and its CRC-32, four bytes each with the lowest first, and its content. The series of a page
-//! are written, deflated, where they are others than on the target's page before; else the values alone. Of a native
+//! Each page is a record of its own (see `records`). The series of a page are written, deflated, where they are others than on the target's page before; else the values alone. Of a native
 //! histogram that was on the page before is written what changed.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
 
 use crate::model::{Labels, TargetKey, Timestamp};
 use crate::promql::Histogram;
 use crate::series::codec::{Reader, Writer, unzigzag, zigzag};
 use crate::series::histograms::{read_after, write_after};
+use crate::series::records::{self, Records};
 use crate::series::target::Target;
 use crate::series::{Page, PageHistogram, PageSamples, ScrapeReport, Window};
 
 /// More than this is not held for somebody who does not take it.
 const HELD_BYTES_MAX: usize = 64 << 20;
-const HEAD_BYTES: usize = 8;
 
 /// Records pages while somebody takes what it recorded.
 #[derive(Debug, Default)]
@@ -50,7 +49,7 @@ pub struct Played {
     /// The pages that the window did not have yet.
     pub pages: usize,
     /// How many bytes are whole records; what follows was torn.
-    pub whole_bytes: usize,
+    pub whole_bytes: u64,
 }
 
 impl Tape {
@@ -77,10 +76,7 @@ impl Tape {
             Ok(samples) => self.write_samples(page, samples, &mut content),
         }
         self.write_histograms(page, &mut content);
-        let length = u32::try_from(content.0.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&checksum(&content.0));
-        self.bytes.extend_from_slice(&content.0);
+        records::append(&content.0, &mut self.bytes);
     }
 
     fn write_histograms(&mut self, page: &Page, to: &mut Writer) {
@@ -143,44 +139,36 @@ impl Window {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in the pages that an earlier process recorded after the checkpoint that this window was restored from.
-    pub fn play(&mut self, bytes: &[u8], now: Timestamp) -> Played {
+    /// Takes in the pages that an earlier process recorded after the checkpoint that this window was restored from, or
+    /// while it was written.
+    ///
+    /// # Errors
+    /// Where they cannot be read. The pages before that are taken in.
+    pub fn play(&mut self, from: impl Read, now: Timestamp) -> io::Result<Played> {
         // The process that recorded was not away after its checkpoint.
         self.targets.values_mut().for_each(Target::resume);
-        let mut before = LastPages::default();
-        let mut played = Played { pages: 0, whole_bytes: 0 };
-        while let Some((page, next)) = read_record(bytes, played.whole_bytes, &mut before) {
-            played.whole_bytes = next;
-            let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
-            if page.at <= now && last.is_none_or(|last| last < page.at) {
-                self.ingest(page);
-                played.pages += 1;
-            }
-        }
+        let played = self.take_pages(from, now);
         // Nobody was scraped by this process yet.
         for target in self.targets.values_mut() {
             target.restore(target.times(), now);
         }
         played
     }
-}
 
-fn checksum(content: &[u8]) -> [u8; 4] {
-    let mut crc = Crc::new();
-    crc.update(content);
-    crc.sum().to_le_bytes()
-}
-
-fn read_record(bytes: &[u8], at: usize, known: &mut LastPages) -> Option<(Page, usize)> {
-    let head = bytes.get(at..at.checked_add(HEAD_BYTES)?)?;
-    let length = usize::try_from(u32::from_le_bytes(head[..4].try_into().ok()?)).ok()?;
-    let next = (at + HEAD_BYTES).checked_add(length)?;
-    let content = bytes.get(at + HEAD_BYTES..next)?;
-    if checksum(content) != head[4..] {
-        return None;
+    fn take_pages(&mut self, from: impl Read, now: Timestamp) -> io::Result<Played> {
+        let (mut records, mut before) = (Records::new(from), LastPages::default());
+        let mut played = Played { pages: 0, whole_bytes: 0 };
+        while let Some(content) = records.read_next()? {
+            let Some(page) = read_page(&mut Reader { bytes: content, at: 0 }, &mut before) else { break };
+            played.whole_bytes = records.whole_bytes();
+            let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
+            if page.at <= now && last.is_none_or(|last| last < page.at) {
+                self.ingest(page);
+                played.pages += 1;
+            }
+        }
+        Ok(played)
     }
-    let page = read_page(&mut Reader { bytes: content, at: 0 }, known)?;
-    Some((page, next))
 }
 
 fn read_page(from: &mut Reader<'_>, known: &mut LastPages) -> Option<Page> {

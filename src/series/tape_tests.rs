@@ -1,3 +1,4 @@
+use std::io::Cursor;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -5,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{MatchOp, Matcher, STALE_NAN};
 use crate::promql::{Demand, HistogramSample, Source};
-use crate::series::PageSample;
+use crate::series::{PageSample, Progress};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 
@@ -110,13 +111,13 @@ proptest! {
             ends.push(tape.bytes.len());
         }
         let torn = torn.index(tape.bytes.len() + 1);
-        let (mut at, mut before, mut read) = (0, LastPages::default(), Vec::new());
-        while let Some((page, next)) = read_record(&tape.bytes[..torn], at, &mut before) {
-            read.push(page);
-            at = next;
+        let mut records = Records::new(&tape.bytes[..torn]);
+        let (mut before, mut read) = (LastPages::default(), Vec::new());
+        while let Some(content) = records.read_next().unwrap() {
+            read.push(read_page(&mut Reader { bytes: content, at: 0 }, &mut before).unwrap());
         }
         let whole = ends.iter().filter(|end| **end <= torn).count() - 1;
-        prop_assert_eq!((read.len(), at), (whole, ends[whole]));
+        prop_assert_eq!((read.len(), records.whole_bytes()), (whole, ends[whole] as u64));
         for (read, page) in read.iter().zip(&pages) {
             let bits = |page: &Page| page.samples.as_ref().ok().map(|samples| {
                 samples.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
@@ -131,26 +132,31 @@ proptest! {
     }
 
     #[test]
-    fn a_checkpoint_and_a_tape_hold_what_the_window_held(pages in pages(), cut in any::<prop::sample::Index>()) {
+    fn a_checkpoint_and_a_tape_hold_what_the_window_held(
+        pages in pages(),
+        before_it in any::<prop::sample::Index>(),
+        portion_bytes in 1..500usize,
+    ) {
         let now = pages[pages.len() - 1].at;
-        let cut = cut.index(pages.len());
-        let mut before = window();
+        let (mut before, cut) = (window(), before_it.index(pages.len()));
         pages[..cut].iter().cloned().for_each(|page| before.ingest(page));
-        let saved = before.checkpoint(now);
         before.start_tape();
-        // Written twice, as where the file of the tape was not emptied in time.
-        let twice = cut.saturating_sub(1);
-        let mut other = window();
-        other.start_tape();
-        pages[twice..cut].iter().cloned().for_each(|page| other.ingest(page));
-        let mut tape = other.take_tape();
-        pages[cut..].iter().cloned().for_each(|page| before.ingest(page));
-        tape.extend(before.take_tape());
+        // Between its portions come pages, which may be in it and are on the tape.
+        let mut progress = Progress::begin(now);
+        progress.portion_bytes = portion_bytes;
+        let (mut saved, mut others) = (Vec::new(), pages[cut..].iter().cloned());
+        while let Some(portion) = before.checkpoint(&mut progress) {
+            saved.extend(portion);
+            others.next().into_iter().for_each(|page| before.ingest(page));
+        }
+        others.for_each(|page| before.ingest(page));
+        let tape = before.take_tape();
 
         let mut after = window();
-        after.restore(&saved, now).unwrap();
-        let played = after.play(&tape, now);
-        prop_assert_eq!(played, Played { pages: pages.len() - cut, whole_bytes: tape.len() });
+        after.restore(Cursor::new(&saved), now).unwrap();
+        let played = after.play(&*tape, now).unwrap();
+        prop_assert_eq!(played.whole_bytes, tape.len() as u64);
+        prop_assert!(played.pages <= pages.len() - cut);
         prop_assert_eq!(held(&after), held(&before));
         for (after, before) in after.targets.values().zip(before.targets.values()) {
             prop_assert_eq!(after.times(), before.times());
@@ -180,7 +186,7 @@ fn a_target_of_a_tape_says_nothing_before_it_is_scraped_again() {
     }
     let mut after = window();
     let now = at + INTERVAL * 9;
-    after.play(&before.take_tape(), now);
+    after.play(&*before.take_tape(), now).unwrap();
     let target = after.targets.values().next().unwrap();
     assert_eq!(target.failing(now), Some(crate::promql::Presence::Warming));
     assert_eq!(target.health.tries, 0);
