@@ -67,7 +67,7 @@ impl Series {
 #[derive(Debug, Default)]
 struct Place {
     generation: u32,
-    /// On its own, so that a place whose series is gone costs little: ids name places, so none is ever taken away.
+    /// On its own, so that a place whose series is gone costs little: ids name places, so only the last ones go.
     series: Option<Box<Series>>,
 }
 
@@ -75,7 +75,10 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Store {
     places: Vec<Place>,
+    /// Places without a series, the first of them last.
     free: Vec<u32>,
+    /// What a place that is made anew begins with, so that no id of one that went is given twice.
+    generation: u32,
     by_labels: HashTable<u32>,
     // Seeded anew in each process: the keys come from pages that others write.
     hasher: DefaultHashBuilder,
@@ -106,7 +109,7 @@ impl Store {
     pub(super) fn insert(&mut self, series: Series) -> SeriesId {
         let hash = self.hasher.hash_one(&series.labels);
         let at = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
+            self.places.push(Place { generation: self.generation, series: None });
             u32::try_from(self.places.len() - 1).expect("the limit on series is far below 2^32")
         });
         self.places[at as usize].series = Some(Box::new(series));
@@ -127,10 +130,13 @@ impl Store {
             }
             let hash = self.hasher.hash_one(&series.labels);
             if let Ok(entry) = self.by_labels.find_entry(hash, |have| *have as usize == at) {
-                self.free.push(entry.remove().0);
+                entry.remove();
             }
             place.series = None;
             place.generation = place.generation.wrapping_add(1);
+        }
+        if self.len() < before {
+            self.give_places_back();
         }
         if self.by_labels.len() < self.by_labels.capacity() / 4 {
             let (places, hasher) = (&self.places, &self.hasher);
@@ -139,6 +145,20 @@ impl Store {
             });
         }
         before - self.len()
+    }
+
+    /// Lets go of the last places where no series has them any more, and of others says which are free.
+    fn give_places_back(&mut self) {
+        let used = self.places.iter().rposition(|place| place.series.is_some()).map_or(0, |last| last + 1);
+        let newest = self.places[used..].iter().map(|place| place.generation).max();
+        self.generation = self.generation.max(newest.unwrap_or(0));
+        self.places.truncate(used);
+        let free = self.places.iter().zip(0u32..).filter(|(place, _)| place.series.is_none());
+        self.free = free.map(|(_, at)| at).collect();
+        self.free.reverse();
+        if used < self.places.capacity() / 4 {
+            self.places.shrink_to(2 * used);
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesId, &Series)> {
@@ -166,4 +186,44 @@ fn split(id: SeriesId) -> (usize, u32) {
 
 fn join(place: u32, generation: u32) -> SeriesId {
     SeriesId(u64::from(generation) << 32 | u64::from(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str) -> Series {
+        Series {
+            labels: [("__name__", name)].into_iter().collect(),
+            origin: Arc::new(Origin::Loaded),
+            samples: Samples::default(),
+            look_back: Duration::ZERO,
+            interval: Duration::ZERO,
+            live: true,
+            own_times: false,
+            unknown_before: None,
+            last_seen: Timestamp::from_millis(0),
+            turn: 0,
+            feeds: Box::default(),
+        }
+    }
+
+    #[test]
+    fn an_id_is_never_given_twice() {
+        let (mut store, mut given) = (Store::default(), std::collections::HashSet::new());
+        for round in 0..20usize {
+            for n in 0..1 + round * 7 % 11 {
+                assert!(given.insert(store.insert(series(&format!("{round}-{n}")))), "in round {round}");
+            }
+            // Some of the first, all of the last: places go, and come anew.
+            let mut at = 0;
+            store.remove_where(|_| {
+                at += 1;
+                at % 3 == 0 || 4 < at
+            });
+        }
+        assert!(store.places.len() <= 5, "{} places", store.places.len());
+        let (free, live) = (store.free.len(), store.len());
+        assert_eq!(free + live, store.places.len());
+    }
 }
