@@ -2,14 +2,20 @@
 //!
 //! In:   the house; the files of an earlier process.
 //! Out:  now and then, and when it stops, a checkpoint: a whole file or the one before it. Four times a second,
-//!       behind it, the pages that came since. A window that knows what the files say.
+//!       behind it, the pages that came since it was begun. A window that knows what the files say.
 //! Not:  nothing depends on them: where there are none, or broken ones, the daemon starts with an empty window.
+//!
+//! While a checkpoint is written pages go on to the tape of the one before, until that may lose its front. So whenever
+//! the process is killed, the files say all but what the last quarter of a second brought; a page that both have is
+//! taken once.
 
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{Clock, Timestamp};
@@ -21,9 +27,11 @@ const EVERY: Duration = Duration::from_mins(5);
 /// How often the pages since then are. After a kill, what came later is missing.
 const TAPE_EVERY: Duration = Duration::from_millis(250);
 const NAME: &str = "window.checkpoint";
-/// What a file is called that cannot be used.
-const BROKEN: &str = "window.checkpoint.broken";
 const TAPE_NAME: &str = "window.tape";
+/// What the name of a file ends in while it is written.
+const FRESH: &str = ".new";
+/// What the name of a file ends in that cannot be used.
+const BROKEN: &str = ".broken";
 
 /// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it. A
 /// checkpoint that cannot be used is set aside.
@@ -38,7 +46,11 @@ pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
             tracing::info!(pages = played.pages, "pages are known that came after the checkpoint");
             cut_off(&path, played.whole_bytes);
         }
-        Err(error) => warn_unread(&path, &error),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error,
+                "cannot read all samples that came after the checkpoint; the file is set aside");
+            set_aside(&path);
+        }
     }
 }
 
@@ -47,14 +59,10 @@ fn open(path: &Path) -> Option<BufReader<File>> {
         Ok(file) => Some(BufReader::new(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            warn_unread(path, &error);
+            tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
             None
         }
     }
-}
-
-fn warn_unread(path: &Path, error: &io::Error) {
-    tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
 }
 
 /// What is appended must stand behind whole records.
@@ -70,91 +78,184 @@ fn restore_checkpoint(folder: &Path, file: BufReader<File>, house: &mut House, n
     match house.window.restore(file, now) {
         Ok((of, series)) => tracing::info!(%of, series, "samples are known from a checkpoint"),
         Err(error) => {
-            let aside = folder.join(BROKEN);
-            tracing::warn!(path = %path.display(), %error, aside = %aside.display(),
+            tracing::warn!(path = %path.display(), %error,
                 "the checkpoint of samples cannot be used; it is set aside, and the window starts empty");
-            if let Err(error) = fs::rename(&path, &aside) {
-                tracing::warn!(path = %path.display(), %error, "cannot set it aside");
-            }
+            set_aside(&path);
         }
     }
+}
+
+fn set_aside(path: &Path) {
+    if let Err(error) = fs::rename(path, beside(path, BROKEN)) {
+        tracing::warn!(path = %path.display(), %error, "cannot set it aside");
+    }
+}
+
+/// The file whose name has more at its end.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Writes pages as they come, a checkpoint now and then, and a last one when it is stopped.
 pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C, stop: CancellationToken) {
-    house.read().window.start_tape();
+    let mut files = Files { folder, house, is_recorded: true };
+    files.house.read().window.start_tape();
     let mut next = clock.now() + EVERY;
+    let mut writing: Option<Writing> = None;
     loop {
-        let now = clock.now();
         tokio::select! {
-            () = stop.cancelled() => return save(folder, house, clock.now()).await,
-            () = clock.sleep_until(next.min(now + TAPE_EVERY)) => {}
+            () = stop.cancelled() => break,
+            () = clock.sleep_until(clock.now() + TAPE_EVERY) => {}
         }
-        // The clock may have been set back meanwhile.
+        files.append().await;
+        if let Some(done) = writing.take_if(|writing| writing.checkpoint.is_finished()) {
+            files.finish(done).await;
+        }
         let now = clock.now();
-        if next <= now || now + EVERY < next {
-            save(folder.clone(), house.clone(), now).await;
+        // The clock may have been set back meanwhile.
+        if writing.is_none() && (next <= now || now + EVERY < next) {
+            writing = Some(files.begin(now).await);
             next = now + EVERY;
-        } else {
-            append(folder.join(TAPE_NAME), &house).await;
+        }
+    }
+    if let Some(writing) = writing {
+        files.finish(writing).await;
+    }
+    let last = files.begin(clock.now()).await;
+    files.finish(last).await;
+}
+
+struct Files {
+    folder: PathBuf,
+    house: SharedHouse,
+    /// Whether pages are on the tape, as far as was told.
+    is_recorded: bool,
+}
+
+/// A checkpoint that is being written.
+struct Writing {
+    checkpoint: JoinHandle<Result<(), String>>,
+    /// Where on the tape those pages begin that it may not have.
+    tape_from: u64,
+}
+
+impl Files {
+    fn tape(&self) -> PathBuf {
+        self.folder.join(TAPE_NAME)
+    }
+
+    /// Writes the pages that came. Those that follow cannot be read without them, so where that fails nothing more is
+    /// recorded until the next checkpoint is begun.
+    async fn append(&mut self) {
+        let recorded = self.house.read().window.take_tape();
+        match recorded {
+            Some(bytes) if bytes.is_empty() => {}
+            Some(bytes) => {
+                if let Err(error) = self.write_tape(bytes).await {
+                    self.house.read().window.stop_tape();
+                    self.lose(&error);
+                }
+            }
+            None => self.lose(&"more came than the disk took"),
+        }
+    }
+
+    /// Appends all of `bytes` or nothing, and says how long the tape is then.
+    async fn write_tape(&self, bytes: Vec<u8>) -> Result<u64, String> {
+        let path = self.tape();
+        blocking(move || {
+            let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+            let before = file.seek(SeekFrom::End(0))?;
+            if let Err(error) = file.write_all(&bytes) {
+                file.set_len(before)?;
+                return Err(error);
+            }
+            Ok(before + bytes.len() as u64)
+        })
+        .await
+    }
+
+    fn lose(&mut self, error: &dyn Display) {
+        if std::mem::take(&mut self.is_recorded) {
+            tracing::warn!(path = %self.tape().display(), %error,
+                "cannot write samples as they come; until the next checkpoint they are lost if the process is killed");
+        }
+    }
+
+    /// Begins to write a checkpoint. What comes from now on, and may not be in it, can be read from the tape by itself.
+    async fn begin(&mut self, now: Timestamp) -> Writing {
+        let recorded = self.house.read().window.start_tape();
+        let tape_from = self.write_tape(recorded).await.unwrap_or_else(|error| {
+            self.lose(&error);
+            0
+        });
+        self.is_recorded = true;
+        let (folder, house) = (self.folder.clone(), self.house.clone());
+        Writing { checkpoint: tokio::spawn(blocking(move || write(&folder, &house, now))), tape_from }
+    }
+
+    /// Waits until the checkpoint is written, and takes from the tape what is in it.
+    async fn finish(&self, writing: Writing) {
+        let path = self.folder.join(NAME);
+        let written = writing.checkpoint.await.unwrap_or_else(|error| Err(error.to_string()));
+        if let Err(error) = written {
+            tracing::warn!(path = %path.display(), error,
+                "cannot write the checkpoint of samples; the one before it stays, and the tape behind it");
+            return;
+        }
+        let path = self.tape();
+        let tape = path.clone();
+        if let Err(error) = blocking(move || cut_front(&tape, writing.tape_from)).await {
+            // What both have is taken once.
+            tracing::warn!(path = %path.display(), error, "cannot shorten the file; it grows until the next checkpoint");
         }
     }
 }
 
-/// Writes a checkpoint, after which the tape begins anew.
-async fn save(folder: PathBuf, house: SharedHouse, now: Timestamp) {
-    let path = folder.join(NAME);
-    let work = move || {
-        // What comes from now on is on the new tape; the checkpoint may have it too.
-        house.read().window.start_tape();
-        write(&folder, &house, now)?;
-        File::create(folder.join(TAPE_NAME)).map(drop)
-    };
-    if let Some(error) = failure(work).await {
-        tracing::warn!(path = %path.display(), error, "cannot write the checkpoint of samples; the one before it stays");
-    }
+/// Does what waits for a disk where it keeps nothing else waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+    done.map_err(|error| error.to_string())
 }
 
-/// Writes the pages that came. Where that fails, those until the next checkpoint are not kept: half a record would hide
-/// all that follow.
-async fn append(path: PathBuf, house: &SharedHouse) {
-    let bytes = house.read().window.take_tape();
-    if bytes.is_empty() {
-        return;
-    }
-    let to = path.clone();
-    let work = move || OpenOptions::new().append(true).create(true).open(to)?.write_all(&bytes);
-    if let Some(error) = failure(work).await {
-        house.read().window.stop_tape();
-        tracing::warn!(path = %path.display(), error,
-            "cannot write samples as they come; until the next checkpoint they are lost if the process is killed");
-    }
-}
-
-/// Does what waits for a disk where it keeps nothing else waiting, and says why it failed.
-async fn failure(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Option<String> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.err().map(|error| error.to_string()),
-        Err(error) => Some(error.to_string()),
-    }
+/// Takes the first bytes from a file: all of them or none.
+fn cut_front(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(bytes))?;
+    let fresh = beside(path, FRESH);
+    io::copy(&mut file, &mut File::create(&fresh)?)?;
+    fs::rename(fresh, path)
 }
 
 /// All of the file or none of it.
 fn write(folder: &Path, house: &SharedHouse, now: Timestamp) -> io::Result<()> {
-    let fresh = folder.join(format!("{NAME}.new"));
-    let mut file = File::create(&fresh)?;
+    let path = folder.join(NAME);
+    let fresh = beside(&path, FRESH);
+    let written = write_portions(&fresh, house, now)
+        .and_then(|()| fs::rename(&fresh, &path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    if written.is_err() {
+        // Half of it would keep from others the room that it did not have itself.
+        let _ = fs::remove_file(&fresh);
+    }
+    written
+}
+
+fn write_portions(path: &Path, house: &SharedHouse, now: Timestamp) -> io::Result<()> {
+    let mut file = File::create(path)?;
     let mut progress = Progress::begin(now);
     loop {
         // Pages wait for a portion, and for nothing that waits for a disk.
         let portion = house.read().window.checkpoint(&mut progress);
         match portion {
             Some(bytes) => file.write_all(&bytes)?,
-            None => break,
+            None => return file.sync_all(),
         }
     }
-    file.sync_all()?;
-    fs::rename(&fresh, folder.join(NAME))?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -202,54 +303,96 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_checkpoint_outlives_the_process_and_a_torn_one_is_set_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let now = Timestamp::from_secs(1_000_100);
+    fn files(folder: &Path, house: House) -> Files {
+        Files { folder: folder.to_owned(), house: SharedHouse::new(house), is_recorded: true }
+    }
+
+    /// How many samples another process has at `now`.
+    fn restored(folder: &Path, now: Timestamp) -> usize {
+        let mut after = house(now);
+        restore(folder, &mut after, now);
+        after.window.stats().samples
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_outlives_the_process_and_a_torn_one_is_set_aside() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), Timestamp::from_secs(1_000_100));
         let mut before = house(now);
         before.window.ingest(page(now));
-        let before = SharedHouse::new(before);
-        write(folder.path(), &before, now).unwrap();
-        let mut after = house(now);
-        restore(folder.path(), &mut after, now);
-        assert_eq!(after.window.stats().samples, before.read().window.stats().samples);
-        assert_eq!(after.window.stats().samples, 1);
+        let mut files = files(folder.path(), before);
+        let written = files.begin(now).await;
+        files.finish(written).await;
+        assert_eq!(restored(folder.path(), now), 1);
 
         let path = folder.path().join(NAME);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let mut after = house(now);
-        restore(folder.path(), &mut after, now);
-        assert_eq!(after.window.stats().samples, 0);
-        assert!(!path.exists() && folder.path().join(BROKEN).exists());
-        restore(folder.path(), &mut after, now);
+        assert_eq!(restored(folder.path(), now), 0);
+        assert!(!path.exists() && beside(&path, BROKEN).exists());
+        assert_eq!(restored(folder.path(), now), 0);
     }
 
-    #[tokio::test]
-    async fn pages_since_the_checkpoint_outlive_a_kill_and_torn_ones_are_cut_off() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (Timestamp::from_secs(1_000_100), Timestamp::from_secs(1_000_115));
+    /// A house that was scraped twice: its tape has the second page, and the files a checkpoint with the first.
+    async fn scraped_twice(folder: &Path, first: Timestamp, second: Timestamp) -> Files {
         let mut before = house(first);
         before.window.ingest(page(first));
-        let tape = folder.path().join(TAPE_NAME);
-        write(folder.path(), &SharedHouse::new(before), first).unwrap();
+        let mut files = files(folder, before);
+        let written = files.begin(first).await;
+        files.finish(written).await;
         let mut before = house(first);
         before.window.ingest(page(first));
         before.window.start_tape();
         before.window.ingest(page(second));
-        let before = SharedHouse::new(before);
-        append(tape.clone(), &before).await;
-        let whole = fs::metadata(&tape).unwrap().len();
-        OpenOptions::new().append(true).open(&tape).unwrap().write_all(b"torn").unwrap();
+        files.house = SharedHouse::new(before);
+        files
+    }
 
-        let mut after = house(second);
-        restore(folder.path(), &mut after, second);
+    const FIRST: Timestamp = Timestamp::from_secs(1_000_100);
+    const SECOND: Timestamp = Timestamp::from_secs(1_000_115);
+
+    #[tokio::test]
+    async fn pages_since_the_checkpoint_outlive_a_kill_and_torn_ones_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
+        files.append().await;
+        let whole = fs::metadata(files.tape()).unwrap().len();
+        OpenOptions::new().append(true).open(files.tape()).unwrap().write_all(b"torn").unwrap();
+        assert_eq!(restored(folder.path(), SECOND), 2);
+        assert_eq!(fs::metadata(files.tape()).unwrap().len(), whole);
+    }
+
+    #[tokio::test]
+    async fn a_kill_while_a_checkpoint_is_written_loses_no_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
+        // It is begun, and the second page, which was not written yet, with it.
+        let writing = files.begin(SECOND).await;
+        let old = fs::read(folder.path().join(NAME)).unwrap();
+        writing.checkpoint.await.unwrap().unwrap();
+        // Killed before the tape lost what the checkpoint has: both have the second page.
+        let mut after = house(SECOND);
+        restore(folder.path(), &mut after, SECOND);
         assert_eq!(after.window.stats().samples, 2);
-        assert_eq!(fs::metadata(&tape).unwrap().len(), whole);
-        // A tape that is older than its checkpoint brings nothing twice.
-        write(folder.path(), &before, second).unwrap();
-        let mut after = house(second);
-        restore(folder.path(), &mut after, second);
-        assert_eq!(after.window.stats().samples, 2);
+        let tape = File::open(files.tape()).unwrap();
+        assert_eq!(after.window.play(tape, SECOND).unwrap().pages, 0, "no page is taken twice");
+        // Killed before the new checkpoint stood in the place of the old.
+        fs::write(folder.path().join(NAME), old).unwrap();
+        assert_eq!(restored(folder.path(), SECOND), 2);
+    }
+
+    #[tokio::test]
+    async fn where_a_checkpoint_fails_the_one_before_it_and_its_tape_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
+        let fresh = beside(&folder.path().join(NAME), FRESH);
+        fs::create_dir(&fresh).unwrap();
+        let writing = files.begin(SECOND).await;
+        files.finish(writing).await;
+        assert_eq!(restored(folder.path(), SECOND), 2);
+        fs::remove_dir(&fresh).unwrap();
+        let writing = files.begin(SECOND).await;
+        files.finish(writing).await;
+        assert_eq!(fs::metadata(files.tape()).unwrap().len(), 0, "the checkpoint has all that was on it");
+        assert_eq!(restored(folder.path(), SECOND), 2);
     }
 }

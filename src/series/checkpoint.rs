@@ -6,8 +6,8 @@
 //!
 //! A checkpoint is a first line, and records (see `records`): the time, each target, each recording rule, and last how
 //! many these were. It is neither written nor read as a whole: with a million series it takes 200 MB, and pages come in
-//! meanwhile. Each target is written as it is at one moment, and says itself which of its pages it has. Samples are
-//! written compressed, as they are kept.
+//! meanwhile. Each target is written as it is at one moment, with all series that it gives, also those that another
+//! gave last: whose they are may change before that one is written. Samples are written compressed, as they are kept.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::series::window::RecordingRule;
 
 /// The first bytes of each checkpoint; another version is another text.
 pub(super) const MAGIC: &[u8] = b"fogsignal window 3\n";
-/// About so much is written at a time.
+/// At least so much is written at a time, and the last target of it whole.
 const PORTION_BYTES: usize = 1 << 20;
 
 /// What a record begins with.
@@ -61,51 +61,51 @@ impl Window {
     /// call to the next, if what comes to it meanwhile is on a tape that began before the first.
     pub fn checkpoint(&self, progress: &mut Progress) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        while bytes.len() < progress.portion_bytes {
-            let Some(content) = self.next_record(&mut progress.next, progress.records) else { break };
-            if progress.records == 0 {
-                bytes.extend_from_slice(MAGIC);
-            }
+        while bytes.len() < progress.portion_bytes && self.write_next(progress, &mut bytes) {
             progress.records += 1;
-            records::append(&content.0, &mut bytes);
         }
         Some(bytes).filter(|bytes| !bytes.is_empty())
     }
 
-    fn next_record(&self, next: &mut Next, records: u64) -> Option<Writer> {
-        let mut to = Writer(Vec::new());
+    /// Appends a record; says whether there was one.
+    fn write_next(&self, progress: &mut Progress, bytes: &mut Vec<u8>) -> bool {
         loop {
-            match next {
+            match &mut progress.next {
                 Next::Head(now) => {
-                    to.number(HEAD);
-                    to.time(*now);
-                    *next = Next::TargetAfter(None);
-                    return Some(to);
+                    bytes.extend_from_slice(MAGIC);
+                    records::append(bytes, |to| {
+                        to.number(HEAD);
+                        to.time(*now);
+                    });
+                    progress.next = Next::TargetAfter(None);
+                    return true;
                 }
                 Next::TargetAfter(last) => {
                     let mut others = self.targets.range(behind(last.as_ref()));
                     if let Some((key, target)) = others.find(|(_, target)| target.left.is_none()) {
-                        self.write_target(key, target, &mut to);
+                        records::append(bytes, |to| self.write_target(key, target, to));
                         *last = Some(key.clone());
-                        return Some(to);
+                        return true;
                     }
-                    *next = Next::RuleAfter(None);
+                    progress.next = Next::RuleAfter(None);
                 }
                 Next::RuleAfter(last) => {
                     if let Some((rule, state)) = self.rules.range(behind(last.as_ref())).next() {
-                        self.write_rule(rule, state, &mut to);
+                        records::append(bytes, |to| self.write_rule(rule, state, to));
                         *last = Some(rule.clone());
-                        return Some(to);
+                        return true;
                     }
-                    *next = Next::End;
+                    progress.next = Next::End;
                 }
                 Next::End => {
-                    to.number(END);
-                    to.number(records);
-                    *next = Next::Nothing;
-                    return Some(to);
+                    records::append(bytes, |to| {
+                        to.number(END);
+                        to.number(progress.records);
+                    });
+                    progress.next = Next::Nothing;
+                    return true;
                 }
-                Next::Nothing => return None,
+                Next::Nothing => return false,
             }
         }
     }
@@ -135,12 +135,12 @@ impl Window {
     }
 
     fn write_series(&self, series: &[SeriesId], origin: &Arc<Origin>, to: &mut Writer) {
-        let own = series.iter().filter_map(|id| self.store.get(*id)).filter(|series| series.is_of(origin));
-        let own: Vec<&Series> = own.collect();
-        to.number(own.len() as u64);
-        for series in own {
+        let series: Vec<&Series> = series.iter().filter_map(|id| self.store.get(*id)).collect();
+        to.number(series.len() as u64);
+        for series in series {
             to.labels(&series.labels);
-            to.number(u64::from(series.live) | u64::from(series.own_times) << 1);
+            let is_own = series.is_of(origin);
+            to.number(u64::from(series.live) | u64::from(series.own_times) << 1 | u64::from(is_own) << 2);
             to.time(series.last_seen);
             to.duration(series.interval);
             series.samples.write(&mut to.0);

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -51,7 +50,7 @@ fn written(window: &Window, now: Timestamp) -> Vec<u8> {
 }
 
 fn read(window: &mut Window, bytes: &[u8], now: Timestamp) -> Result<(Timestamp, usize), CheckpointError> {
-    window.restore(Cursor::new(bytes), now)
+    window.restore(bytes, now)
 }
 
 /// All that selectors give.
@@ -111,17 +110,52 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_taken_for_a_checkpoint(content in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn no_bytes_break_anything(tag in 0..5u64, content in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut bytes = MAGIC.to_vec();
-        let mut head = Writer(Vec::new());
-        head.number(HEAD);
-        head.time(at(0));
-        records::append(&head.0, &mut bytes);
-        records::append(&content, &mut bytes);
-        let mut window = wanting(&["a"]);
-        // It need not be refused; it must not break anything.
-        let _ = read(&mut window, &bytes, at(0));
-        prop_assert_eq!(window.stats().series, 0);
+        records::append(&mut bytes, |to| {
+            to.number(HEAD);
+            to.time(at(0));
+        });
+        records::append(&mut bytes, |to| {
+            to.number(tag);
+            to.0.extend_from_slice(&content);
+        });
+        records::append(&mut bytes, |to| {
+            to.number(END);
+            to.number(2);
+        });
+        // It need not be refused.
+        let _ = read(&mut wanting(&["a"]), &bytes, at(0));
+    }
+}
+
+#[test]
+fn a_series_that_two_targets_give_is_whole_whoever_gives_it_while_it_is_written() {
+    let names = ["a", "up"];
+    for (first, second) in [(0, 1), (1, 0)] {
+        let mut window = wanting(&names);
+        for tick in 0..4 {
+            window.ingest(page(first, at(tick * 15), &[(7, tick as f64)]));
+            window.ingest(page(second, at(tick * 15 + 5), &[(7, tick as f64 + 0.5)]));
+        }
+        let now = at(60);
+        let mut progress = Progress::begin(now);
+        progress.portion_bytes = 1;
+        window.start_tape();
+        let mut bytes = window.checkpoint(&mut progress).unwrap();
+        bytes.extend(window.checkpoint(&mut progress).unwrap());
+        // One target is written, the other is not: now the series is another's than it was.
+        window.ingest(page(first, at(60), &[(7, 4.0)]));
+        bytes.extend(std::iter::from_fn(|| window.checkpoint(&mut progress)).flatten());
+        window.ingest(page(second, at(65), &[(7, 4.5)]));
+        let mut restored = wanting(&names);
+        read(&mut restored, &bytes, at(70)).expect("it is whole");
+        restored.play(&*window.take_tape().unwrap(), at(70)).unwrap();
+        assert_eq!(seen(&restored, &names), seen(&window, &names));
+        // Whoever gave it first has it no more, and it is not over.
+        restored.ingest(page(first, at(75), &[]));
+        window.ingest(page(first, at(75), &[]));
+        assert_eq!(seen(&restored, &names), seen(&window, &names));
     }
 }
 

@@ -3,21 +3,28 @@
 //! In:   contents, as bytes; or what reads such bytes again.
 //! Out:  records to append to a file; or the contents, one at a time, up to where one is not whole.
 //!
-//! A record is the length of its content and its CRC-32, four bytes each with the lowest first, and the content.
+//! A record is the length of its content in eight bytes, its CRC-32 in four, both with the lowest byte first, and the
+//! content.
 
 use std::io::{self, Read};
 
 use flate2::Crc;
 
-const HEAD_BYTES: usize = 8;
+use crate::series::codec::Writer;
 
-/// Appends a record with `content` to `to`.
-pub(super) fn append(content: &[u8], to: &mut Vec<u8>) {
-    // A page or a target of four gigabytes is far beyond all limits.
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    to.extend_from_slice(&length.to_le_bytes());
-    to.extend_from_slice(&checksum(content));
-    to.extend_from_slice(content);
+const LENGTH_BYTES: usize = 8;
+const HEAD_BYTES: usize = LENGTH_BYTES + 4;
+
+/// Appends a record with the content that `write` writes to `to`.
+pub(super) fn append(to: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
+    let start = to.len();
+    let mut writer = Writer(std::mem::take(to));
+    writer.0.extend_from_slice(&[0; HEAD_BYTES]);
+    write(&mut writer);
+    *to = writer.0;
+    let (head, content) = to[start..].split_at_mut(HEAD_BYTES);
+    head[..LENGTH_BYTES].copy_from_slice(&(content.len() as u64).to_le_bytes());
+    head[LENGTH_BYTES..].copy_from_slice(&checksum(content));
 }
 
 /// Reads records, and holds one of them at a time.
@@ -40,15 +47,15 @@ impl<R: Read> Records<R> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }
-        let [a, b, c, d, checksum_wanted @ ..] = head;
-        let length = u32::from_le_bytes([a, b, c, d]);
+        let [a, b, c, d, e, f, g, h, checksum_told @ ..] = head;
+        let length = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         self.content.clear();
         // A length that is damaged takes no memory for what is not there.
-        let read = self.from.by_ref().take(u64::from(length)).read_to_end(&mut self.content)?;
-        if read as u64 != u64::from(length) || checksum(&self.content) != checksum_wanted {
+        let read = self.from.by_ref().take(length).read_to_end(&mut self.content)? as u64;
+        if read != length || checksum(&self.content) != checksum_told {
             return Ok(None);
         }
-        self.whole_bytes += (HEAD_BYTES + read) as u64;
+        self.whole_bytes += HEAD_BYTES as u64 + read;
         Ok(Some(&self.content))
     }
 

@@ -7,7 +7,7 @@
 //! What is restored is old: a target says nothing about its series before it was scraped again, and where the process
 //! was away for more than one of its scrapes, what lies before is no gap in the measurement but our own absence.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,28 +55,34 @@ impl Window {
     /// Where it is no checkpoint that can be used. The window is as it was then.
     pub fn restore(
         &mut self,
-        mut from: impl Read + Seek,
+        from: impl Read,
         now: Timestamp,
     ) -> Result<(Timestamp, usize), CheckpointError> {
-        // All of it is looked at before any of it is taken in.
-        let saved_at = each_record(&mut from, |_| ())?;
-        if now < saved_at {
-            return Err(CheckpointError::Ahead(saved_at));
-        }
-        from.seek(SeekFrom::Start(0))?;
         self.turn += 1;
-        each_record(&mut from, |record| match record {
-            Record::Target(target) => self.restore_target(*target, now),
-            Record::Rule(rule) => {
-                let origin = Arc::new(Origin::Rule(rule.id.clone()));
-                let current = self.adopt(rule.series, &origin);
-                self.rules
-                    .insert(rule.id, RecordingRule { origin, first: rule.first, last: rule.last, current });
+        let restored = each_record(from, |record| {
+            match record {
+                Record::Head(saved_at) if now < saved_at => return Err(CheckpointError::Ahead(saved_at)),
+                Record::Target(target) => self.restore_target(*target, now),
+                Record::Rule(rule) => self.restore_rule(rule),
+                Record::Head(_) | Record::End(_) => {}
             }
-            Record::Head(_) | Record::End(_) => {}
-        })?;
+            Ok(())
+        });
+        if restored.is_err() {
+            // It knew nothing before.
+            self.store.remove_where(|_| true);
+            self.targets.clear();
+            self.rules.clear();
+            self.standing.forget_gone(&self.store);
+        }
         self.standing.settle(&self.store);
-        Ok((saved_at, self.store.len()))
+        Ok((restored?, self.store.len()))
+    }
+
+    fn restore_rule(&mut self, rule: ReadRule) {
+        let origin = Arc::new(Origin::Rule(rule.id.clone()));
+        let current = self.adopt(rule.series, &origin);
+        self.rules.insert(rule.id, RecordingRule { origin, first: rule.first, last: rule.last, current });
     }
 
     fn restore_target(&mut self, target: ReadTarget, now: Timestamp) {
@@ -97,35 +103,30 @@ impl Window {
         known.health.kept = known.current.len() + known.histograms.len();
     }
 
-    /// Takes in those that some rule wants and that are not there.
+    /// Takes in those that some rule wants, and says where they are.
     fn adopt(&mut self, series: Vec<ReadSeries>, origin: &Arc<Origin>) -> Vec<SeriesId> {
-        let mut ids = Vec::with_capacity(series.len());
-        for read in series {
-            let is_full = self.limits.series <= self.store.len();
-            let Some(look_back) = self.standing.look_back(&read.labels).filter(|_| !is_full) else {
-                continue;
-            };
-            if self.store.find(&read.labels).is_some() {
-                continue;
+        series.into_iter().filter_map(|read| self.adopt_one(read, origin)).collect()
+    }
+
+    fn adopt_one(&mut self, read: ReadSeries, origin: &Arc<Origin>) -> Option<SeriesId> {
+        if let Some(id) = self.store.find(&read.labels) {
+            // Another gives it too. Whoever was written later may have come to be the last that gave it.
+            let known = self.store.get_mut(id)?;
+            if read.is_own {
+                known.origin = origin.clone();
             }
-            let labels = read.labels.clone();
-            let id = self.store.insert(Series {
-                labels: read.labels,
-                origin: origin.clone(),
-                samples: read.samples,
-                look_back,
-                interval: read.interval,
-                live: read.live,
-                own_times: read.own_times,
-                unknown_before: None,
-                last_seen: read.last_seen,
-                turn: 0,
-                feeds: read.feeds.into(),
-            });
-            self.standing.add(id, &labels);
-            ids.push(id);
+            if known.last_seen < read.last_seen {
+                let (origin, look_back) = (known.origin.clone(), known.look_back);
+                *known = read.into_series(origin, look_back);
+            }
+            return Some(id);
         }
-        ids
+        let is_full = self.limits.series <= self.store.len();
+        let look_back = self.standing.look_back(&read.labels).filter(|_| !is_full)?;
+        let labels = read.labels.clone();
+        let id = self.store.insert(read.into_series(origin.clone(), look_back));
+        self.standing.add(id, &labels);
+        Some(id)
     }
 }
 
@@ -134,6 +135,8 @@ struct ReadSeries {
     labels: Labels,
     live: bool,
     own_times: bool,
+    /// Whether the one under whom it is written was the last that gave it.
+    is_own: bool,
     last_seen: Timestamp,
     interval: Duration,
     samples: Samples,
@@ -167,7 +170,10 @@ enum Record {
 }
 
 /// Gives each record of a checkpoint, and says of when it is.
-fn each_record(mut from: impl Read, mut take: impl FnMut(Record)) -> Result<Timestamp, CheckpointError> {
+fn each_record(
+    mut from: impl Read,
+    mut take: impl FnMut(Record) -> Result<(), CheckpointError>,
+) -> Result<Timestamp, CheckpointError> {
     let mut magic = Vec::new();
     from.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic)?;
     if magic != MAGIC {
@@ -184,7 +190,7 @@ fn each_record(mut from: impl Read, mut take: impl FnMut(Record)) -> Result<Time
             (Record::Target(_) | Record::Rule(_), Some(_)) => {}
             _ => return Err(CheckpointError::Nonsense(behind)),
         }
-        take(record);
+        take(record)?;
         count += 1;
     }
 }
@@ -223,6 +229,22 @@ impl ReadTarget {
 }
 
 impl ReadSeries {
+    fn into_series(self, origin: Arc<Origin>, look_back: Duration) -> Series {
+        Series {
+            labels: self.labels,
+            origin,
+            samples: self.samples,
+            look_back,
+            interval: self.interval,
+            live: self.live,
+            own_times: self.own_times,
+            unknown_before: None,
+            last_seen: self.last_seen,
+            turn: 0,
+            feeds: self.feeds.into(),
+        }
+    }
+
     fn all(from: &mut Reader<'_>) -> Option<Vec<Self>> {
         let mut all = Vec::new();
         for _ in 0..from.number()? {
@@ -243,8 +265,8 @@ impl ReadSeries {
                 };
                 feeds.push(Feed { labels, origin });
             }
-            let (live, own_times) = (flags & 1 == 1, flags & 2 == 2);
-            all.push(Self { labels, live, own_times, last_seen, interval, samples, feeds });
+            let [live, own_times, is_own] = [1, 2, 4].map(|flag| flags & flag != 0);
+            all.push(Self { labels, live, own_times, is_own, last_seen, interval, samples, feeds });
         }
         Some(all)
     }

@@ -63,7 +63,7 @@ impl Series {
     }
 }
 
-/// Where a series is: its place, and how often that place was given to another before it.
+/// Where a series is: its place, and in which generation it was put there.
 #[derive(Debug, Default)]
 struct Place {
     generation: u32,
@@ -77,7 +77,7 @@ pub(super) struct Store {
     places: Vec<Place>,
     /// Places without a series, the first of them last.
     free: Vec<u32>,
-    /// What a place that is made anew begins with, so that no id of one that went is given twice.
+    /// How often places became free. What is put in one later has another id than what went.
     generation: u32,
     by_labels: HashTable<u32>,
     // Seeded anew in each process: the keys come from pages that others write.
@@ -109,15 +109,15 @@ impl Store {
     pub(super) fn insert(&mut self, series: Series) -> SeriesId {
         let hash = self.hasher.hash_one(&series.labels);
         let at = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: self.generation, series: None });
+            self.places.push(Place::default());
             u32::try_from(self.places.len() - 1).expect("the limit on series is far below 2^32")
         });
-        self.places[at as usize].series = Some(Box::new(series));
+        self.places[at as usize] = Place { generation: self.generation, series: Some(Box::new(series)) };
         let (places, hasher) = (&self.places, &self.hasher);
         self.by_labels.insert_unique(hash, at, |at| {
             hasher.hash_one(places[*at as usize].series.as_ref().map_or(&Labels::empty(), |s| &s.labels))
         });
-        join(at, self.places[at as usize].generation)
+        join(at, self.generation)
     }
 
     /// Removes each series for which `goes` says yes, and says how many they were.
@@ -133,9 +133,9 @@ impl Store {
                 entry.remove();
             }
             place.series = None;
-            place.generation = place.generation.wrapping_add(1);
         }
         if self.len() < before {
+            self.generation = self.generation.wrapping_add(1);
             self.give_places_back();
         }
         if self.by_labels.len() < self.by_labels.capacity() / 4 {
@@ -150,8 +150,6 @@ impl Store {
     /// Lets go of the last places where no series has them any more, and of others says which are free.
     fn give_places_back(&mut self) {
         let used = self.places.iter().rposition(|place| place.series.is_some()).map_or(0, |last| last + 1);
-        let newest = self.places[used..].iter().map(|place| place.generation).max();
-        self.generation = self.generation.max(newest.unwrap_or(0));
         self.places.truncate(used);
         let free = self.places.iter().zip(0u32..).filter(|(place, _)| place.series.is_none());
         self.free = free.map(|(_, at)| at).collect();

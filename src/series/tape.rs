@@ -1,11 +1,12 @@
-//! The pages that came since the last checkpoint, as bytes, so that a kill loses none of them.
+//! The pages that came since the last checkpoint was begun, as bytes, so that a kill loses none of them.
 //!
-//! In:   pages as the window takes them; or the bytes of an earlier process.
+//! In:   pages as the window takes them; or what reads the bytes of an earlier process.
 //! Out:  bytes to append to a file, record by record; or the pages again, up to where a write was torn.
 //! Not:  no file.
 //!
-//! Each page is a record of its own (see `records`). The series of a page are written, deflated, where they are others than on the target's page before; else the values alone. Of a native
-//! histogram that was on the page before is written what changed.
+//! Each page is a record of its own (see `records`). The series of a page are written, deflated, where they are others
+//! than on the target's page before; else the values alone. Of a native histogram that was on the page before is written
+//! what changed.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write as _};
@@ -61,38 +62,41 @@ impl Tape {
             *self = Self::default();
             return;
         }
-        let mut content = Writer(Vec::new());
-        content.text(page.target.as_str());
-        content.time(page.at);
-        content.duration(page.interval);
-        content.number(u64::from(page.marks_own_times));
-        write_report(&page.report, &mut content);
-        match &page.samples {
-            Err(error) => {
-                content.number(0);
-                content.text(error);
-                content.labels(&page.identity);
+        let written = &mut self.written;
+        records::append(&mut self.bytes, |content| {
+            content.text(page.target.as_str());
+            content.time(page.at);
+            content.duration(page.interval);
+            content.number(u64::from(page.marks_own_times));
+            write_report(&page.report, content);
+            match &page.samples {
+                Err(error) => {
+                    content.number(0);
+                    content.text(error);
+                    content.labels(&page.identity);
+                }
+                Ok(samples) => written.write_samples(page, samples, content),
             }
-            Ok(samples) => self.write_samples(page, samples, &mut content),
-        }
-        self.write_histograms(page, &mut content);
-        records::append(&content.0, &mut self.bytes);
+            written.write_histograms(page, content);
+        });
     }
+}
 
+impl LastPages {
     fn write_histograms(&mut self, page: &Page, to: &mut Writer) {
         to.number(page.histograms.len() as u64);
         if page.histograms.is_empty() {
-            self.written.histograms.remove(&page.target);
+            self.histograms.remove(&page.target);
             return;
         }
-        let before = self.written.histograms.insert(page.target.clone(), page.histograms.clone());
+        let before = self.histograms.insert(page.target.clone(), page.histograms.clone());
         for (place, histogram) in page.histograms.iter().enumerate() {
             write_histogram(before.as_ref().and_then(|before| before.get(place)), histogram, to);
         }
     }
 
     fn write_samples(&mut self, page: &Page, samples: &PageSamples, to: &mut Writer) {
-        let known = self.written.lists.get(&page.target);
+        let known = self.lists.get(&page.target);
         let is_known = known.is_some_and(|(identity, series)| {
             Arc::ptr_eq(series, &samples.series) && *identity == page.identity
         });
@@ -107,7 +111,7 @@ impl Tape {
             let packed = deflate(&lists.0);
             to.number(packed.len() as u64);
             to.0.extend_from_slice(&packed);
-            self.written.lists.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
+            self.lists.insert(page.target.clone(), (page.identity.clone(), samples.series.clone()));
         }
         to.number(samples.values.len() as u64);
         samples.values.iter().for_each(|value| to.value(*value));
@@ -120,9 +124,10 @@ impl Tape {
 }
 
 impl Window {
-    /// Begins to record pages, from nothing: what was recorded and not taken is in the checkpoint that comes with it.
-    pub fn start_tape(&self) {
-        *self.tape() = Tape { is_on: true, ..Tape::default() };
+    /// Begins to record pages anew: what is recorded from here on is read without what was before. Gives what was
+    /// recorded until now and not taken.
+    pub fn start_tape(&self) -> Vec<u8> {
+        std::mem::replace(&mut *self.tape(), Tape { is_on: true, ..Tape::default() }).bytes
     }
 
     /// Records no more pages until `start_tape`: what was taken is lost.
@@ -130,9 +135,10 @@ impl Window {
         *self.tape() = Tape::default();
     }
 
-    /// What was recorded since it was last taken.
-    pub fn take_tape(&self) -> Vec<u8> {
-        std::mem::take(&mut self.tape().bytes)
+    /// What was recorded since it was last taken; `None` where nothing is recorded, as after more came than anybody took.
+    pub fn take_tape(&self) -> Option<Vec<u8>> {
+        let mut tape = self.tape();
+        tape.is_on.then(|| std::mem::take(&mut tape.bytes))
     }
 
     fn tape(&self) -> MutexGuard<'_, Tape> {

@@ -1,4 +1,3 @@
-use std::io::Cursor;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -150,10 +149,10 @@ proptest! {
             others.next().into_iter().for_each(|page| before.ingest(page));
         }
         others.for_each(|page| before.ingest(page));
-        let tape = before.take_tape();
+        let tape = before.take_tape().unwrap();
 
         let mut after = window();
-        after.restore(Cursor::new(&saved), now).unwrap();
+        after.restore(&*saved, now).unwrap();
         let played = after.play(&*tape, now).unwrap();
         prop_assert_eq!(played.whole_bytes, tape.len() as u64);
         prop_assert!(played.pages <= pages.len() - cut);
@@ -186,7 +185,7 @@ fn a_target_of_a_tape_says_nothing_before_it_is_scraped_again() {
     }
     let mut after = window();
     let now = at + INTERVAL * 9;
-    after.play(&*before.take_tape(), now).unwrap();
+    after.play(&*before.take_tape().unwrap(), now).unwrap();
     let target = after.targets.values().next().unwrap();
     assert_eq!(target.failing(now), Some(crate::promql::Presence::Warming));
     assert_eq!(target.health.tries, 0);

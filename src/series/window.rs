@@ -44,7 +44,7 @@ pub struct Window {
     pub(super) dropped: Dropped,
     pub(super) turn: u64,
     swept_at: Option<Timestamp>,
-    /// What came since the last checkpoint. A lock, since to take it changes nothing else.
+    /// What came since the last checkpoint was begun. A lock, since to take it changes nothing else.
     pub(super) tape: Mutex<Tape>,
 }
 
