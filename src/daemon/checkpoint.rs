@@ -6,8 +6,8 @@
 //! Not:  nothing depends on them: where there are none, or broken ones, the daemon starts with an empty window.
 //!
 //! While a checkpoint is written pages go on to the tape of the one before, until that may lose its front. So whenever
-//! the process is killed, the files say all but what the last quarter of a second brought; a page that both have is
-//! taken once.
+//! the process is killed, the files say all but what the last quarter of a second brought, and what recording rules
+//! recorded since the checkpoint. A page that both have is taken once.
 
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Clock, Timestamp};
 use crate::pipeline::{House, SharedHouse};
-use crate::series::Progress;
 
 /// How often the checkpoint is written.
 const EVERY: Duration = Duration::from_mins(5);
@@ -33,12 +32,22 @@ const FRESH: &str = ".new";
 /// What the name of a file ends in that cannot be used.
 const BROKEN: &str = ".broken";
 
-/// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it. A
-/// checkpoint that cannot be used is set aside.
+/// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it; those
+/// that come from now on are recorded. A file that cannot be used is set aside.
 pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
+    for name in [NAME, TAPE_NAME] {
+        // Of a process that was killed while it wrote.
+        let _ = fs::remove_file(beside(&folder.join(name), FRESH));
+    }
     if let Some(file) = open(&folder.join(NAME)) {
         restore_checkpoint(folder, file, house, now);
     }
+    restore_tape(folder, house, now);
+    house.window.start_tape();
+    house.window.record_start(now);
+}
+
+fn restore_tape(folder: &Path, house: &mut House, now: Timestamp) {
     let path = folder.join(TAPE_NAME);
     let Some(file) = open(&path) else { return };
     match house.window.play(file, now) {
@@ -59,7 +68,9 @@ fn open(path: &Path) -> Option<BufReader<File>> {
         Ok(file) => Some(BufReader::new(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot read samples of the process before; starting without them");
+            tracing::warn!(path = %path.display(), %error,
+                "cannot read samples of the process before; the file is set aside, and the daemon starts without them");
+            set_aside(path);
             None
         }
     }
@@ -101,7 +112,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// Writes pages as they come, a checkpoint now and then, and a last one when it is stopped.
 pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C, stop: CancellationToken) {
     let mut files = Files { folder, house, is_recorded: true };
-    files.house.read().window.start_tape();
     let mut next = clock.now() + EVERY;
     let mut writing: Option<Writing> = None;
     loop {
@@ -116,15 +126,17 @@ pub(super) async fn keep<C: Clock>(folder: PathBuf, house: SharedHouse, clock: C
         let now = clock.now();
         // The clock may have been set back meanwhile.
         if writing.is_none() && (next <= now || now + EVERY < next) {
-            writing = Some(files.begin(now).await);
+            writing = files.begin(now).await;
             next = now + EVERY;
         }
     }
+    files.append().await;
     if let Some(writing) = writing {
         files.finish(writing).await;
     }
-    let last = files.begin(clock.now()).await;
-    files.finish(last).await;
+    if let Some(last) = files.begin(clock.now()).await {
+        files.finish(last).await;
+    }
 }
 
 struct Files {
@@ -184,26 +196,35 @@ impl Files {
         }
     }
 
-    /// Begins to write a checkpoint. What comes from now on, and may not be in it, can be read from the tape by itself.
-    async fn begin(&mut self, now: Timestamp) -> Writing {
-        let recorded = self.house.read().window.start_tape();
+    /// Begins to write a checkpoint. What comes from now on can be read from the tape by itself.
+    async fn begin(&mut self, now: Timestamp) -> Option<Writing> {
+        let house = self.house.clone();
+        let taken = blocking(move || {
+            // While it is read no page comes in: each is in the checkpoint or on the tape behind it.
+            let house = house.read();
+            Ok((house.window.start_tape(), house.window.checkpoint(now)))
+        });
+        let (recorded, checkpoint) = match taken.await {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.fail(&error).await;
+                return None;
+            }
+        };
         let tape_from = self.write_tape(recorded).await.unwrap_or_else(|error| {
             self.lose(&error);
             0
         });
         self.is_recorded = true;
-        let (folder, house) = (self.folder.clone(), self.house.clone());
-        Writing { checkpoint: tokio::spawn(blocking(move || write(&folder, &house, now))), tape_from }
+        let folder = self.folder.clone();
+        Some(Writing { checkpoint: tokio::spawn(blocking(move || write(&folder, &checkpoint))), tape_from })
     }
 
     /// Waits until the checkpoint is written, and takes from the tape what is in it.
-    async fn finish(&self, writing: Writing) {
-        let path = self.folder.join(NAME);
+    async fn finish(&mut self, writing: Writing) {
         let written = writing.checkpoint.await.unwrap_or_else(|error| Err(error.to_string()));
         if let Err(error) = written {
-            tracing::warn!(path = %path.display(), error,
-                "cannot write the checkpoint of samples; the one before it stays, and the tape behind it");
-            return;
+            return self.fail(&error).await;
         }
         let path = self.tape();
         let tape = path.clone();
@@ -211,6 +232,17 @@ impl Files {
             // What both have is taken once.
             tracing::warn!(path = %path.display(), error, "cannot shorten the file; it grows until the next checkpoint");
         }
+    }
+
+    /// Does without a checkpoint, and without the tape until the next one is begun: the room that it takes is needed for
+    /// the journal, and a tape that nothing shortens grows for ever.
+    async fn fail(&mut self, error: &str) {
+        tracing::warn!(path = %self.folder.join(NAME).display(), error,
+            "cannot write the checkpoint of samples; the one before it stays, and what came since is lost if the process is killed");
+        self.house.read().window.stop_tape();
+        self.is_recorded = false;
+        let tape = self.tape();
+        let _ = blocking(move || File::create(tape)).await;
     }
 }
 
@@ -224,38 +256,35 @@ async fn blocking<T: Send + 'static>(
 
 /// Takes the first bytes from a file: all of them or none.
 fn cut_front(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    if file.seek(SeekFrom::End(0))? <= bytes {
+        return file.set_len(0);
+    }
     file.seek(SeekFrom::Start(bytes))?;
-    let fresh = beside(path, FRESH);
-    io::copy(&mut file, &mut File::create(&fresh)?)?;
-    fs::rename(fresh, path)
+    replace(path, |fresh| io::copy(&mut file, fresh).map(drop))
 }
 
 /// All of the file or none of it.
-fn write(folder: &Path, house: &SharedHouse, now: Timestamp) -> io::Result<()> {
-    let path = folder.join(NAME);
-    let fresh = beside(&path, FRESH);
-    let written = write_portions(&fresh, house, now)
-        .and_then(|()| fs::rename(&fresh, &path))
-        .and_then(|()| File::open(folder)?.sync_all());
+fn write(folder: &Path, checkpoint: &[u8]) -> io::Result<()> {
+    replace(&folder.join(NAME), |file| {
+        file.write_all(checkpoint)?;
+        file.sync_all()
+    })?;
+    // Not every kind of folder can be asked so. It is about a loss of power alone.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Writes another file and puts it in the place of this one. Where that fails, nothing is left of it: half a file would
+/// keep from others the room that it did not have itself.
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let fresh = beside(path, FRESH);
+    let written =
+        File::create(&fresh).and_then(|mut file| write(&mut file)).and_then(|()| fs::rename(&fresh, path));
     if written.is_err() {
-        // Half of it would keep from others the room that it did not have itself.
         let _ = fs::remove_file(&fresh);
     }
     written
-}
-
-fn write_portions(path: &Path, house: &SharedHouse, now: Timestamp) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    let mut progress = Progress::begin(now);
-    loop {
-        // Pages wait for a portion, and for nothing that waits for a disk.
-        let portion = house.read().window.checkpoint(&mut progress);
-        match portion {
-            Some(bytes) => file.write_all(&bytes)?,
-            None => return file.sync_all(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -320,7 +349,7 @@ mod tests {
         let mut before = house(now);
         before.window.ingest(page(now));
         let mut files = files(folder.path(), before);
-        let written = files.begin(now).await;
+        let written = files.begin(now).await.unwrap();
         files.finish(written).await;
         assert_eq!(restored(folder.path(), now), 1);
 
@@ -332,28 +361,29 @@ mod tests {
         assert_eq!(restored(folder.path(), now), 0);
     }
 
-    /// A house that was scraped twice: its tape has the second page, and the files a checkpoint with the first.
-    async fn scraped_twice(folder: &Path, first: Timestamp, second: Timestamp) -> Files {
-        let mut before = house(first);
-        before.window.ingest(page(first));
+    /// A house that was scraped twice: a checkpoint has the first page, and the second was recorded.
+    async fn scraped_twice(folder: &Path) -> Files {
+        let mut before = house(FIRST);
+        before.window.ingest(page(FIRST));
         let mut files = files(folder, before);
-        let written = files.begin(first).await;
+        let written = files.begin(FIRST).await.unwrap();
         files.finish(written).await;
-        let mut before = house(first);
-        before.window.ingest(page(first));
+        let mut before = house(FIRST);
+        before.window.ingest(page(FIRST));
         before.window.start_tape();
-        before.window.ingest(page(second));
+        before.window.ingest(page(SECOND));
         files.house = SharedHouse::new(before);
         files
     }
 
     const FIRST: Timestamp = Timestamp::from_secs(1_000_100);
     const SECOND: Timestamp = Timestamp::from_secs(1_000_115);
+    const THIRD: Timestamp = Timestamp::from_secs(1_000_130);
 
     #[tokio::test]
     async fn pages_since_the_checkpoint_outlive_a_kill_and_torn_ones_are_cut_off() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
+        let mut files = scraped_twice(folder.path()).await;
         files.append().await;
         let whole = fs::metadata(files.tape()).unwrap().len();
         OpenOptions::new().append(true).open(files.tape()).unwrap().write_all(b"torn").unwrap();
@@ -364,35 +394,66 @@ mod tests {
     #[tokio::test]
     async fn a_kill_while_a_checkpoint_is_written_loses_no_page() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
-        // It is begun, and the second page, which was not written yet, with it.
-        let writing = files.begin(SECOND).await;
+        let mut files = scraped_twice(folder.path()).await;
         let old = fs::read(folder.path().join(NAME)).unwrap();
-        writing.checkpoint.await.unwrap().unwrap();
-        // Killed before the tape lost what the checkpoint has: both have the second page.
-        let mut after = house(SECOND);
-        restore(folder.path(), &mut after, SECOND);
-        assert_eq!(after.window.stats().samples, 2);
-        let tape = File::open(files.tape()).unwrap();
-        assert_eq!(after.window.play(tape, SECOND).unwrap().pages, 0, "no page is taken twice");
+        // It is begun, and the second page, which was not written yet, with it. Then the third comes.
+        let mut writing = files.begin(SECOND).await.unwrap();
+        let mut later = house(SECOND);
+        later.window.start_tape();
+        later.window.ingest(page(THIRD));
+        files.house = SharedHouse::new(later);
+        files.append().await;
+        (&mut writing.checkpoint).await.unwrap().unwrap();
+        let new = fs::read(folder.path().join(NAME)).unwrap();
         // Killed before the new checkpoint stood in the place of the old.
         fs::write(folder.path().join(NAME), old).unwrap();
-        assert_eq!(restored(folder.path(), SECOND), 2);
+        assert_eq!(restored(folder.path(), THIRD), 3);
+        // Killed before the tape lost what the checkpoint has: no page is taken twice.
+        fs::write(folder.path().join(NAME), new).unwrap();
+        let mut after = house(THIRD);
+        restore_checkpoint(folder.path(), open(&folder.path().join(NAME)).unwrap(), &mut after, THIRD);
+        assert_eq!(after.window.play(open(&files.tape()).unwrap(), THIRD).unwrap().pages, 1);
+        // It loses them, and no more.
+        let whole = fs::metadata(files.tape()).unwrap().len();
+        writing.checkpoint = tokio::spawn(async { Ok(()) });
+        files.finish(writing).await;
+        let left = fs::metadata(files.tape()).unwrap().len();
+        assert!(0 < left && left < whole, "{left} of {whole} bytes");
+        assert_eq!(restored(folder.path(), THIRD), 3);
     }
 
     #[tokio::test]
-    async fn where_a_checkpoint_fails_the_one_before_it_and_its_tape_stay() {
+    async fn a_checkpoint_that_fails_takes_no_room() {
         let folder = tempfile::tempdir().unwrap();
-        let mut files = scraped_twice(folder.path(), FIRST, SECOND).await;
-        let fresh = beside(&folder.path().join(NAME), FRESH);
-        fs::create_dir(&fresh).unwrap();
-        let writing = files.begin(SECOND).await;
+        let mut files = scraped_twice(folder.path()).await;
+        let path = folder.path().join(NAME);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        let writing = files.begin(SECOND).await.unwrap();
+        files.finish(writing).await;
+        assert_eq!(fs::metadata(files.tape()).unwrap().len(), 0);
+        assert!(!beside(&path, FRESH).exists());
+        assert_eq!(files.house.read().window.take_tape(), None, "nothing is recorded that nothing could use");
+        // The next one does what it should.
+        fs::remove_dir_all(&path).unwrap();
+        let writing = files.begin(SECOND).await.unwrap();
         files.finish(writing).await;
         assert_eq!(restored(folder.path(), SECOND), 2);
-        fs::remove_dir(&fresh).unwrap();
-        let writing = files.begin(SECOND).await;
-        files.finish(writing).await;
-        assert_eq!(fs::metadata(files.tape()).unwrap().len(), 0, "the checkpoint has all that was on it");
-        assert_eq!(restored(folder.path(), SECOND), 2);
+        assert!(files.is_recorded);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [NAME, TAPE_NAME] {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::write(beside(&path, FRESH), "half a file").unwrap();
+        }
+        assert_eq!(restored(folder.path(), FIRST), 0);
+        for name in [NAME, TAPE_NAME] {
+            let path = folder.path().join(name);
+            assert!(!path.exists() && beside(&path, BROKEN).exists() && !beside(&path, FRESH).exists());
+        }
     }
 }

@@ -93,6 +93,7 @@ impl Daemon {
         let journal = Sqlite::open(&config.data_dir.join("journal.db"), clock.now())?;
         let mut house = House::new(config.rulebook(), journal.load().await?, clock.now());
         checkpoint::restore(&config.data_dir, &mut house, clock.now());
+        let scraped_before = house.window.last_scrapes();
         let house = SharedHouse::new(house);
 
         let data_dir = config.data_dir.clone();
@@ -104,7 +105,7 @@ impl Daemon {
         let (committed, commits) = watch::channel(());
         let fates = Arc::new(Notify::new());
         let wanted = reload::wanted(&house.read().rulebook().demands());
-        let scraper = Scraper::start(clock.clone(), &config.jobs, wanted, pages)
+        let scraper = Scraper::start(clock.clone(), &config.jobs, wanted, scraped_before, pages)
             .map_err(|errors| StartError::Unusable(errors.to_string()))?;
         // From here on nothing can fail.
         let pumps =

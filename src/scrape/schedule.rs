@@ -5,7 +5,8 @@
 //! Not:  no clock and no task: `scraper` has both.
 //!
 //! A target is due whenever the time since the epoch is its offset more than a multiple of its interval. So the
-//! phase outlives restarts, and a late scrape moves nothing.
+//! phase outlives restarts, and a late scrape moves nothing. A target whose beat fell into the time between an earlier
+//! process and this one is due soon after the start as well: what is not measured holds alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,6 +29,14 @@ impl Rhythm {
         let beat = (from - self.offset).floor_to(interval) + self.offset;
         if beat < from { beat + interval } else { beat }
     }
+
+    /// The first turn of a target after a start at `now` that was scraped last at `last`. Targets that are all late are
+    /// not asked in the same moment, but in the order of their offsets, within a tenth of the interval.
+    fn first(self, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+        let next = self.next(now);
+        let is_late = last.is_some_and(|last| last < next - self.interval);
+        if is_late { next.min(now + self.offset / 10) } else { next }
+    }
 }
 
 /// Where a target stands.
@@ -47,9 +56,21 @@ pub(super) struct Schedule {
     turns: BTreeMap<TargetKey, Turn>,
     due: BTreeSet<(Timestamp, TargetKey)>,
     asked_last: Option<Timestamp>,
+    /// When an earlier process last scraped the targets that were not set yet.
+    before: BTreeMap<TargetKey, Timestamp>,
 }
 
 impl Schedule {
+    /// One that goes on after an earlier process, which last scraped each target then.
+    pub(super) fn after(before: BTreeMap<TargetKey, Timestamp>) -> Self {
+        Self { before, ..Self::default() }
+    }
+
+    /// All targets of the start are set: those that come later are new.
+    pub(super) fn is_started(&mut self) {
+        self.before.clear();
+    }
+
     /// Adds a target, or changes its rhythm; one that keeps its rhythm keeps its turn.
     pub(super) fn set(&mut self, key: &TargetKey, rhythm: Rhythm, now: Timestamp) {
         match self.turns.get(key) {
@@ -57,7 +78,7 @@ impl Schedule {
             Some(known) => drop(self.due.remove(&(known.next, key.clone()))),
             None => {}
         }
-        let next = rhythm.next(now);
+        let next = rhythm.first(now, self.before.remove(key));
         self.turns.insert(key.clone(), Turn { rhythm, next, taken: None, passed: false });
         self.due.insert((next, key.clone()));
     }
@@ -170,6 +191,26 @@ mod tests {
         // Late again: it is taken, or it never would be.
         assert_eq!(schedule.take_due(at(3781)), [(key("a"), at(3763))]);
         assert_eq!(schedule.next(), Some(at(3783)));
+    }
+
+    #[test]
+    fn after_a_restart_those_that_are_late_are_asked_soon_and_keep_their_beat() {
+        let lasts = [("late", 93), ("in time", 98), ("soon", 88)].map(|(name, last)| (key(name), at(last)));
+        let mut schedule = Schedule::after(BTreeMap::from(lasts));
+        schedule.set(&key("late"), rhythm(10, 3), at(104));
+        schedule.set(&key("in time"), rhythm(10, 8), at(104));
+        schedule.set(&key("new"), rhythm(10, 3), at(104));
+        // Its beat comes before a tenth of its offset is over.
+        schedule.set(&key("soon"), rhythm(1000, 105), at(104));
+        let soon = at(104) + Duration::from_millis(300);
+        assert_eq!(schedule.take_due(soon), [(key("late"), soon)]);
+        assert_eq!(schedule.take_due(at(105)), [(key("soon"), at(105))]);
+        assert_eq!(schedule.take_due(at(108)), [(key("in time"), at(108))]);
+        assert_eq!(schedule.take_due(at(113)), [(key("late"), at(113)), (key("new"), at(113))]);
+        // Only what is there at the start can be late.
+        schedule.remove(&key("late"));
+        schedule.set(&key("late"), rhythm(10, 3), at(114));
+        assert_eq!(schedule.take_due(at(120)), [(key("in time"), at(118))]);
     }
 
     #[test]

@@ -59,8 +59,8 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Begins to scrape the targets of `jobs`. Pages go to `pages`; while it is full, those that wait to send
-    /// leave out turns.
+    /// Begins to scrape the targets of `jobs`, of which an earlier process last scraped some at the times of `before`.
+    /// Pages go to `pages`; while it is full, those that wait to send leave out turns.
     ///
     /// # Errors
     /// Where jobs make no targets; nothing runs then.
@@ -68,6 +68,7 @@ impl Scraper {
         clock: C,
         jobs: &[Job],
         wanted: Wanted,
+        before: BTreeMap<TargetKey, Timestamp>,
         pages: Sender<ScrapeEvent>,
     ) -> Result<Self, TargetErrors> {
         let jobs = prepare(jobs)?;
@@ -78,7 +79,7 @@ impl Scraper {
             clock: clock.clone(),
             pages,
             stop: stop.clone(),
-            schedule: Schedule::default(),
+            schedule: Schedule::after(before),
             slots: BTreeMap::new(),
             demand: Demand { number: 0, wanted: wanted.clone() },
             announced: None,
@@ -201,6 +202,9 @@ impl<C: Clock> Wheel<C> {
         for (key, slot) in &before {
             self.schedule.remove(key);
             slot.end_scrape().await;
+        }
+        if plan.is_whole {
+            self.schedule.is_started();
         }
         let is_news = came || !before.is_empty() || self.announced != Some(plan.order);
         if plan.is_whole && is_news {

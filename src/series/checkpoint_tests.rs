@@ -43,16 +43,6 @@ fn page(target: u8, at: Timestamp, values: &[(u8, f64)]) -> Page {
     }
 }
 
-/// The whole checkpoint.
-fn written(window: &Window, now: Timestamp) -> Vec<u8> {
-    let mut progress = Progress::begin(now);
-    std::iter::from_fn(|| window.checkpoint(&mut progress)).flatten().collect()
-}
-
-fn read(window: &mut Window, bytes: &[u8], now: Timestamp) -> Result<(Timestamp, usize), CheckpointError> {
-    window.restore(bytes, now)
-}
-
 /// All that selectors give.
 fn seen(window: &Window, names: &[&str]) -> BTreeMap<Labels, Vec<(i64, u64)>> {
     let mut seen = BTreeMap::new();
@@ -85,28 +75,28 @@ proptest! {
         pages in prop::collection::vec((0..3u8, prop::collection::vec((0..5u8, -1e9..1e9f64), 0..6)), 0..40),
     ) {
         let (window, now) = filled(&pages);
-        let bytes = written(&window, at(now));
+        let bytes = window.checkpoint(at(now));
         let mut restored = wanting(&["a", "up", "r"]);
-        prop_assert_eq!(read(&mut restored, &bytes, at(now + 5)).map(|(of, _)| of), Ok(at(now)));
+        prop_assert_eq!(restored.restore(&*bytes, at(now + 5)).map(|(of, _)| of), Ok(at(now)));
         // What two targets gave is the last one's; it is on no list of the other.
         prop_assert_eq!(seen(&restored, &["a", "up", "r"]), seen(&window, &["a", "up", "r"]));
         let mut less = wanting(&["up"]);
-        prop_assert!(read(&mut less, &bytes, at(now)).is_ok());
+        prop_assert!(less.restore(&*bytes, at(now)).is_ok());
         prop_assert_eq!(seen(&less, &["a", "up", "r"]), seen(&window, &["up"]));
     }
 
     #[test]
     fn broken_bytes_are_refused_and_change_nothing(cut in 0..2000usize, flip in 0..2000usize, bit in 0..8u8) {
         let (window, now) = filled(&[(0, vec![(0, 1.0), (1, 2.5)]), (1, vec![(2, 3.0)]), (0, vec![(0, 2.0)])]);
-        let bytes = written(&window, at(now));
+        let bytes = window.checkpoint(at(now));
         let mut restored = wanting(&["a", "up", "r"]);
-        prop_assert!(read(&mut restored, &bytes[..cut % bytes.len()], at(now)).is_err());
+        prop_assert!(restored.restore(&bytes[..cut % bytes.len()], at(now)).is_err());
         let mut flipped = bytes.clone();
         flipped[flip % bytes.len()] ^= 1 << bit;
-        prop_assert!(read(&mut restored, &flipped, at(now)).is_err());
-        prop_assert_eq!(restored.stats().series, 0);
-        prop_assert_eq!(read(&mut restored, &bytes, at(now - 1)), Err(CheckpointError::Ahead(at(now))));
-        prop_assert!(read(&mut restored, &bytes, at(now)).is_ok());
+        prop_assert!(restored.restore(&*flipped, at(now)).is_err());
+        prop_assert_eq!((restored.stats().series, restored.targets.len(), restored.rules.len()), (0, 0, 0));
+        prop_assert_eq!(restored.restore(&*bytes, at(now - 1)), Err(CheckpointError::Ahead(at(now))));
+        prop_assert!(restored.restore(&*bytes, at(now)).is_ok());
     }
 
     #[test]
@@ -125,37 +115,7 @@ proptest! {
             to.number(2);
         });
         // It need not be refused.
-        let _ = read(&mut wanting(&["a"]), &bytes, at(0));
-    }
-}
-
-#[test]
-fn a_series_that_two_targets_give_is_whole_whoever_gives_it_while_it_is_written() {
-    let names = ["a", "up"];
-    for (first, second) in [(0, 1), (1, 0)] {
-        let mut window = wanting(&names);
-        for tick in 0..4 {
-            window.ingest(page(first, at(tick * 15), &[(7, tick as f64)]));
-            window.ingest(page(second, at(tick * 15 + 5), &[(7, tick as f64 + 0.5)]));
-        }
-        let now = at(60);
-        let mut progress = Progress::begin(now);
-        progress.portion_bytes = 1;
-        window.start_tape();
-        let mut bytes = window.checkpoint(&mut progress).unwrap();
-        bytes.extend(window.checkpoint(&mut progress).unwrap());
-        // One target is written, the other is not: now the series is another's than it was.
-        window.ingest(page(first, at(60), &[(7, 4.0)]));
-        bytes.extend(std::iter::from_fn(|| window.checkpoint(&mut progress)).flatten());
-        window.ingest(page(second, at(65), &[(7, 4.5)]));
-        let mut restored = wanting(&names);
-        read(&mut restored, &bytes, at(70)).expect("it is whole");
-        restored.play(&*window.take_tape().unwrap(), at(70)).unwrap();
-        assert_eq!(seen(&restored, &names), seen(&window, &names));
-        // Whoever gave it first has it no more, and it is not over.
-        restored.ingest(page(first, at(75), &[]));
-        window.ingest(page(first, at(75), &[]));
-        assert_eq!(seen(&restored, &names), seen(&window, &names));
+        let _ = wanting(&["a"]).restore(&*bytes, at(0));
     }
 }
 
@@ -166,7 +126,7 @@ fn a_target_that_left_meanwhile_is_not_waited_for() {
         window.ingest(page(target, at(0), &[(target, 1.0)]));
     }
     let mut restored = wanting(&["a", "up"]);
-    read(&mut restored, &written(&window, at(1)), at(5)).expect("it is whole");
+    restored.restore(&*window.checkpoint(at(1)), at(5)).expect("it is whole");
     let one = |n: u8| (TargetKey::from(format!("t{n}")), Labels::empty());
     restored.discovered(&BTreeMap::from([one(0)]), at(6));
     assert!(restored.is_awaiting(&matchers("a")) && from_before(&restored, 6) == [true, false]);
@@ -192,7 +152,7 @@ fn a_restored_target_says_nothing_before_it_is_scraped() {
     let feed = Feed { labels: labels("a", 0), origin: Origin::Target("t0".to_owned().into()) };
     let restore = |after: i64| {
         let mut restored = wanting(&["a", "up"]);
-        read(&mut restored, &written(&window, at(136)), at(after)).expect("it is whole");
+        restored.restore(&*window.checkpoint(at(136)), at(after)).expect("it is whole");
         assert_eq!(restored.presence(&feed, MINUTE, at(after)), Presence::Warming, "not scraped yet");
         assert_eq!(from_before(&restored, after), [true], "not scraped yet");
         assert_eq!(from_before(&restored, after + 30), [false], "nobody waits for it for ever");

@@ -134,7 +134,7 @@ fn a_series_may_turn_from_a_number_into_a_histogram_and_back() {
 #[test]
 fn histograms_outlive_a_stop_and_a_kill() {
     let mut window = filled();
-    let checkpoint = window.checkpoint(&mut Progress::begin(at(7))).unwrap();
+    let checkpoint = window.checkpoint(at(7));
     window.start_tape();
     for tick in 8..10 {
         window.ingest(page(tick, Some(histogram(tick * 30)), &[("a", tick as f64)]));

@@ -34,7 +34,6 @@ mod write;
 
 /// Scraping makes native histograms, and knows of queries only through here.
 pub use crate::promql::{Histogram, Reset};
-pub use checkpoint::Progress;
 pub use excerpt::{Excerpt, Kept};
 pub use page::{Page, PageHistogram, PageSample, PageSamples, ScrapeReport};
 pub use portion::Portion;

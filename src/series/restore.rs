@@ -68,6 +68,7 @@ impl Window {
             }
             Ok(())
         });
+        self.standing.settle(&self.store);
         if restored.is_err() {
             // It knew nothing before.
             self.store.remove_where(|_| true);
@@ -75,7 +76,6 @@ impl Window {
             self.rules.clear();
             self.standing.forget_gone(&self.store);
         }
-        self.standing.settle(&self.store);
         Ok((restored?, self.store.len()))
     }
 
@@ -103,28 +103,31 @@ impl Window {
         known.health.kept = known.current.len() + known.histograms.len();
     }
 
-    /// Takes in those that some rule wants, and says where they are.
+    /// Takes in those that some rule wants and that are not there, and says where they are.
     fn adopt(&mut self, series: Vec<ReadSeries>, origin: &Arc<Origin>) -> Vec<SeriesId> {
         series.into_iter().filter_map(|read| self.adopt_one(read, origin)).collect()
     }
 
     fn adopt_one(&mut self, read: ReadSeries, origin: &Arc<Origin>) -> Option<SeriesId> {
-        if let Some(id) = self.store.find(&read.labels) {
-            // Another gives it too. Whoever was written later may have come to be the last that gave it.
-            let known = self.store.get_mut(id)?;
-            if read.is_own {
-                known.origin = origin.clone();
-            }
-            if known.last_seen < read.last_seen {
-                let (origin, look_back) = (known.origin.clone(), known.look_back);
-                *known = read.into_series(origin, look_back);
-            }
-            return Some(id);
-        }
         let is_full = self.limits.series <= self.store.len();
         let look_back = self.standing.look_back(&read.labels).filter(|_| !is_full)?;
+        if self.store.find(&read.labels).is_some() {
+            return None;
+        }
         let labels = read.labels.clone();
-        let id = self.store.insert(read.into_series(origin.clone(), look_back));
+        let id = self.store.insert(Series {
+            labels: read.labels,
+            origin: origin.clone(),
+            samples: read.samples,
+            look_back,
+            interval: read.interval,
+            live: read.live,
+            own_times: read.own_times,
+            unknown_before: None,
+            last_seen: read.last_seen,
+            turn: 0,
+            feeds: read.feeds.into(),
+        });
         self.standing.add(id, &labels);
         Some(id)
     }
@@ -135,8 +138,6 @@ struct ReadSeries {
     labels: Labels,
     live: bool,
     own_times: bool,
-    /// Whether the one under whom it is written was the last that gave it.
-    is_own: bool,
     last_seen: Timestamp,
     interval: Duration,
     samples: Samples,
@@ -229,22 +230,6 @@ impl ReadTarget {
 }
 
 impl ReadSeries {
-    fn into_series(self, origin: Arc<Origin>, look_back: Duration) -> Series {
-        Series {
-            labels: self.labels,
-            origin,
-            samples: self.samples,
-            look_back,
-            interval: self.interval,
-            live: self.live,
-            own_times: self.own_times,
-            unknown_before: None,
-            last_seen: self.last_seen,
-            turn: 0,
-            feeds: self.feeds.into(),
-        }
-    }
-
     fn all(from: &mut Reader<'_>) -> Option<Vec<Self>> {
         let mut all = Vec::new();
         for _ in 0..from.number()? {
@@ -265,8 +250,8 @@ impl ReadSeries {
                 };
                 feeds.push(Feed { labels, origin });
             }
-            let [live, own_times, is_own] = [1, 2, 4].map(|flag| flags & flag != 0);
-            all.push(Self { labels, live, own_times, is_own, last_seen, interval, samples, feeds });
+            let (live, own_times) = (flags & 1 == 1, flags & 2 == 2);
+            all.push(Self { labels, live, own_times, last_seen, interval, samples, feeds });
         }
         Some(all)
     }

@@ -28,6 +28,10 @@ use crate::series::{Page, PageHistogram, PageSamples, ScrapeReport, Window};
 /// More than this is not held for somebody who does not take it.
 const HELD_BYTES_MAX: usize = 64 << 20;
 
+/// What a record begins with.
+const PAGE: u64 = 0;
+const PROCESS: u64 = 1;
+
 /// Records pages while somebody takes what it recorded.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
@@ -64,6 +68,7 @@ impl Tape {
         }
         let written = &mut self.written;
         records::append(&mut self.bytes, |content| {
+            content.number(PAGE);
             content.text(page.target.as_str());
             content.time(page.at);
             content.duration(page.interval);
@@ -130,6 +135,14 @@ impl Window {
         std::mem::replace(&mut *self.tape(), Tape { is_on: true, ..Tape::default() }).bytes
     }
 
+    /// Records that a process goes on at `now` where another ended: what lies between them is nobody's gap but ours.
+    pub fn record_start(&self, now: Timestamp) {
+        records::append(&mut self.tape().bytes, |content| {
+            content.number(PROCESS);
+            content.time(now);
+        });
+    }
+
     /// Records no more pages until `start_tape`: what was taken is lost.
     pub fn stop_tape(&self) {
         *self.tape() = Tape::default();
@@ -154,26 +167,51 @@ impl Window {
         // The process that recorded was not away after its checkpoint.
         self.targets.values_mut().for_each(Target::resume);
         let played = self.take_pages(from, now);
-        // Nobody was scraped by this process yet.
+        self.begin_anew(now);
+        played
+    }
+
+    /// Nobody was scraped yet by a process that begins at `now`.
+    fn begin_anew(&mut self, now: Timestamp) {
         for target in self.targets.values_mut() {
             target.restore(target.times(), now);
         }
-        played
     }
 
     fn take_pages(&mut self, from: impl Read, now: Timestamp) -> io::Result<Played> {
         let (mut records, mut before) = (Records::new(from), LastPages::default());
         let mut played = Played { pages: 0, whole_bytes: 0 };
         while let Some(content) = records.read_next()? {
-            let Some(page) = read_page(&mut Reader { bytes: content, at: 0 }, &mut before) else { break };
+            let Some(record) = read_record(content, &mut before) else { break };
             played.whole_bytes = records.whole_bytes();
-            let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
-            if page.at <= now && last.is_none_or(|last| last < page.at) {
-                self.ingest(page);
-                played.pages += 1;
+            match record {
+                Record::Process(at) => self.begin_anew(at),
+                Record::Page(page) => {
+                    let last = self.targets.get(&page.target).and_then(|target| target.health.last_try);
+                    if page.at <= now && last.is_none_or(|last| last < page.at) {
+                        self.ingest(*page);
+                        played.pages += 1;
+                    }
+                }
             }
         }
         Ok(played)
+    }
+}
+
+/// What a record says.
+enum Record {
+    Page(Box<Page>),
+    /// A process began then.
+    Process(Timestamp),
+}
+
+fn read_record(content: &[u8], known: &mut LastPages) -> Option<Record> {
+    let mut from = Reader { bytes: content, at: 0 };
+    match from.number()? {
+        PAGE => read_page(&mut from, known).map(|page| Record::Page(Box::new(page))),
+        PROCESS => from.time().map(Record::Process),
+        _ => None,
     }
 }
 

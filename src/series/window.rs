@@ -157,6 +157,12 @@ impl Window {
         self.targets.values().filter(|target| target.left.is_none()).map(|target| &target.health)
     }
 
+    /// When each target in discovery was last scraped, well or not.
+    pub fn last_scrapes(&self) -> BTreeMap<TargetKey, Timestamp> {
+        let present = self.targets.iter().filter(|(_, target)| target.left.is_none());
+        present.filter_map(|(key, target)| Some((key.clone(), target.health.last_try?))).collect()
+    }
+
     /// What is held and what was dropped.
     pub fn stats(&self) -> WindowStats {
         WindowStats {

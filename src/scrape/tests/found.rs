@@ -51,7 +51,8 @@ impl Rig {
         let clock = ManualClock::at(Timestamp::from_secs(1_500_000_000));
         let (send, events) = channel(64);
         let jobs = jobs(folder.path().join("*.json"));
-        let scraper = Scraper::start(clock.clone(), &jobs, wanted(|_: &str| true), send).expect("good jobs");
+        let scraper = Scraper::start(clock.clone(), &jobs, wanted(|_: &str| true), BTreeMap::new(), send)
+            .expect("good jobs");
         Self { folder, clock, scraper, events }
     }
 

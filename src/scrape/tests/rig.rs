@@ -22,7 +22,8 @@ impl Rig {
         install_crypto();
         let clock = ManualClock::at(START);
         let (send, events) = channel(room);
-        let scraper = Scraper::start(clock.clone(), jobs, wanted(|_: &str| true), send).expect("good jobs");
+        let scraper = Scraper::start(clock.clone(), jobs, wanted(|_: &str| true), BTreeMap::new(), send)
+            .expect("good jobs");
         Self { clock, scraper, events }
     }
 
