@@ -1,7 +1,7 @@
 //! What of the window outlives a restart, as bytes.
 //!
 //! In:   the window and the time.
-//! Out:  bytes, some at a time, with checksums. `restore` reads them.
+//! Out:  bytes, with checksums. `restore` reads them.
 //! Not:  no file: whoever keeps the bytes decides where.
 //!
 //! A checkpoint is a first line, and records (see `records`): the time, each target, each recording rule, and last how
