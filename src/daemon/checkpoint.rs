@@ -28,16 +28,16 @@ const TAPE_EVERY: Duration = Duration::from_millis(250);
 const NAME: &str = "window.checkpoint";
 const TAPE_NAME: &str = "window.tape";
 /// What the name of a file ends in while it is written.
-const FRESH: &str = ".new";
+const FRESH: &str = "new";
 /// What the name of a file ends in that cannot be used.
-const BROKEN: &str = ".broken";
+const BROKEN: &str = "broken";
 
 /// Takes in the checkpoint of `folder`, where there is one that can be used, and the pages that came after it; those
 /// that come from now on are recorded. A file that cannot be used is set aside.
 pub(super) fn restore(folder: &Path, house: &mut House, now: Timestamp) {
     for name in [NAME, TAPE_NAME] {
         // Of a process that was killed while it wrote.
-        let _ = fs::remove_file(beside(&folder.join(name), FRESH));
+        let _ = fs::remove_file(folder.join(name).with_added_extension(FRESH));
     }
     if let Some(file) = open(&folder.join(NAME)) {
         restore_checkpoint(folder, file, house, now);
@@ -97,16 +97,9 @@ fn restore_checkpoint(folder: &Path, file: BufReader<File>, house: &mut House, n
 }
 
 fn set_aside(path: &Path) {
-    if let Err(error) = fs::rename(path, beside(path, BROKEN)) {
+    if let Err(error) = fs::rename(path, path.with_added_extension(BROKEN)) {
         tracing::warn!(path = %path.display(), %error, "cannot set it aside");
     }
-}
-
-/// The file whose name has more at its end.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// Writes pages as they come, a checkpoint now and then, and a last one when it is stopped.
@@ -278,7 +271,7 @@ fn write(folder: &Path, checkpoint: &[u8]) -> io::Result<()> {
 /// Writes another file and puts it in the place of this one. Where that fails, nothing is left of it: half a file would
 /// keep from others the room that it did not have itself.
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let fresh = beside(path, FRESH);
+    let fresh = path.with_added_extension(FRESH);
     let written =
         File::create(&fresh).and_then(|mut file| write(&mut file)).and_then(|()| fs::rename(&fresh, path));
     if written.is_err() {
@@ -357,7 +350,7 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!(restored(folder.path(), now), 0);
-        assert!(!path.exists() && beside(&path, BROKEN).exists());
+        assert!(!path.exists() && folder.path().join("window.checkpoint.broken").exists());
         assert_eq!(restored(folder.path(), now), 0);
     }
 
@@ -432,7 +425,7 @@ mod tests {
         let writing = files.begin(SECOND).await.unwrap();
         files.finish(writing).await;
         assert_eq!(fs::metadata(files.tape()).unwrap().len(), 0);
-        assert!(!beside(&path, FRESH).exists());
+        assert!(!path.with_added_extension(FRESH).exists());
         assert_eq!(files.house.read().window.take_tape(), None, "nothing is recorded that nothing could use");
         // The next one does what it should.
         fs::remove_dir_all(&path).unwrap();
@@ -448,12 +441,16 @@ mod tests {
         for name in [NAME, TAPE_NAME] {
             let path = folder.path().join(name);
             fs::create_dir(&path).unwrap();
-            fs::write(beside(&path, FRESH), "half a file").unwrap();
+            fs::write(path.with_added_extension(FRESH), "half a file").unwrap();
         }
         assert_eq!(restored(folder.path(), FIRST), 0);
         for name in [NAME, TAPE_NAME] {
             let path = folder.path().join(name);
-            assert!(!path.exists() && beside(&path, BROKEN).exists() && !beside(&path, FRESH).exists());
+            assert!(
+                !path.exists()
+                    && path.with_added_extension(BROKEN).exists()
+                    && !path.with_added_extension(FRESH).exists()
+            );
         }
     }
 }

@@ -67,7 +67,7 @@ impl Schedule {
     }
 
     /// All targets of the start are set: those that come later are new.
-    pub(super) fn is_started(&mut self) {
+    pub(super) fn forget_before(&mut self) {
         self.before.clear();
     }
 

@@ -204,7 +204,7 @@ impl<C: Clock> Wheel<C> {
             slot.end_scrape().await;
         }
         if plan.is_whole {
-            self.schedule.is_started();
+            self.schedule.forget_before();
         }
         let is_news = came || !before.is_empty() || self.announced != Some(plan.order);
         if plan.is_whole && is_news {

@@ -37,7 +37,7 @@ impl Window {
             to.number(HEAD);
             to.time(now);
         });
-        for (key, target) in self.targets.iter().filter(|(_, target)| target.left.is_none()) {
+        for (key, target) in self.present() {
             records::append(&mut bytes, |to| self.write_target(key, target, to));
             count += 1;
         }

@@ -158,8 +158,8 @@ impl Window {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in the pages that an earlier process recorded after the checkpoint that this window was restored from, or
-    /// while it was written.
+    /// Takes in the pages that earlier processes recorded, as far as the checkpoint that this window was restored from
+    /// does not have them.
     ///
     /// # Errors
     /// Where they cannot be read. The pages before that are taken in.

@@ -133,9 +133,8 @@ impl Window {
         }
         if self.discovered_at.is_none() {
             self.discovered_at = Some(at);
-            let asked =
-                self.targets.iter().filter(|(_, target)| target.left.is_none() && target.health.tries == 0);
-            self.awaited = asked.map(|(key, _)| key.clone()).collect();
+            let unasked = self.present().filter(|(_, target)| target.health.tries == 0);
+            self.awaited = unasked.map(|(key, _)| key.clone()).collect();
         }
     }
 
@@ -152,15 +151,19 @@ impl Window {
         self.recordings = Some((windows, at));
     }
 
+    /// The targets in discovery, in the order of their keys.
+    pub(super) fn present(&self) -> impl Iterator<Item = (&TargetKey, &Target)> {
+        self.targets.iter().filter(|(_, target)| target.left.is_none())
+    }
+
     /// How the targets in discovery are doing, in the order of their keys.
     pub fn targets(&self) -> impl Iterator<Item = &TargetHealth> {
-        self.targets.values().filter(|target| target.left.is_none()).map(|target| &target.health)
+        self.present().map(|(_, target)| &target.health)
     }
 
     /// When each target in discovery was last scraped, well or not.
     pub fn last_scrapes(&self) -> BTreeMap<TargetKey, Timestamp> {
-        let present = self.targets.iter().filter(|(_, target)| target.left.is_none());
-        present.filter_map(|(key, target)| Some((key.clone(), target.health.last_try?))).collect()
+        self.present().filter_map(|(key, target)| Some((key.clone(), target.health.last_try?))).collect()
     }
 
     /// What is held and what was dropped.

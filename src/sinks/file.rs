@@ -120,9 +120,7 @@ fn rotate(path: &Path, keep: usize) -> io::Result<()> {
 }
 
 fn numbered(path: &Path, number: usize) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    name.into()
+    path.with_added_extension(number.to_string())
 }
 
 impl Sink for FileSink {
